@@ -1,0 +1,5 @@
+//! The worker: runs skills and keeps its leases.
+
+#![forbid(unsafe_code)]
+
+pub mod model;
