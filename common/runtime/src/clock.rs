@@ -17,7 +17,9 @@ pub struct Clock {
 impl Clock {
     /// A clock; the first one made in a process sets the zero of monotonic time.
     pub fn new() -> Self {
-        Self { started: *STARTED.get_or_init(Instant::now) }
+        Self {
+            started: *STARTED.get_or_init(Instant::now),
+        }
     }
 
     /// Both clocks, read as closely together as the machine allows.
@@ -25,7 +27,10 @@ impl Clock {
     /// The monotonic one stands still while Linux and macOS sleep, and runs on while Windows does: a difference
     /// between the two is how a sleep is noticed.
     pub fn now(&self) -> Now {
-        Now { mono: self.mono(), wall: Self::wall() }
+        Now {
+            mono: self.mono(),
+            wall: Self::wall(),
+        }
     }
 
     /// Milliseconds since the first clock of this process was made.
@@ -35,12 +40,15 @@ impl Clock {
 
     /// The [`Instant`] at which [`Clock::mono`] reads `at`, for timers; `None` past the end of the machine's clock.
     pub fn instant_of(&self, at: Mono) -> Option<Instant> {
-        self.started.checked_add(std::time::Duration::from_millis(at.0))
+        self.started
+            .checked_add(std::time::Duration::from_millis(at.0))
     }
 
     /// Milliseconds since 1970 (UTC); 0 when the machine's date lies before that.
     fn wall() -> Wall {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         Wall(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }
@@ -67,6 +75,9 @@ mod tests {
     #[test]
     fn wall_time_is_that_of_this_century() {
         let Wall(milliseconds) = Clock::new().now().wall;
-        assert!(milliseconds > 1_577_836_800_000, "before 2020: {milliseconds}");
+        assert!(
+            milliseconds > 1_577_836_800_000,
+            "before 2020: {milliseconds}"
+        );
     }
 }

@@ -39,24 +39,24 @@ pub fn create_owner_only(path: &Path, bytes: &[u8]) -> io::Result<()> {
     files::sync_dir(parent_of(path))
 }
 
-/// Makes `dir` and its missing parents; `dir` itself is open to its owner alone, also when it existed before.
+/// Makes `dir` and its missing parents; those made here are open to their owner alone (0700). A folder that exists
+/// keeps its access: it may be somebody's home, and what is secret in it is guarded file by file.
 pub fn create_owner_only_dir(dir: &Path) -> io::Result<()> {
-    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        fs::create_dir_all(parent)?;
-    }
-    match files::owner_only_dir(&mut DirBuilder::new()).create(dir) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => files::restrict(dir, 0o700),
-        other => other,
-    }
+    files::owner_only_dir(DirBuilder::new().recursive(true)).create(dir)
 }
 
 /// Reads a file of at most `limit` bytes; a larger one is an error instead of a surprise.
 pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     use io::Read;
     let mut bytes = Vec::new();
-    File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    File::open(path)?
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("larger than {limit} bytes"),
+        ));
     }
     Ok(bytes)
 }
@@ -73,15 +73,23 @@ fn write_new(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
 }
 
 fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the path names no file"))?;
     let mut temporary = std::ffi::OsString::from(".");
     temporary.push(name);
-    temporary.push(format!(".{}-{}.tmp", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed)));
+    temporary.push(format!(
+        ".{}-{}.tmp",
+        std::process::id(),
+        SERIAL.fetch_add(1, Ordering::Relaxed)
+    ));
     Ok(path.with_file_name(temporary))
 }
 
 fn parent_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]
@@ -124,7 +132,23 @@ mod tests {
         let path = dir.path().join("file");
         fs::write(&path, b"12345").unwrap();
         assert_eq!(read_bounded(&path, 5).unwrap(), b"12345");
-        assert!(read_bounded(&path, 4).unwrap_err().to_string().contains("larger than 4 bytes"));
+        assert!(
+            read_bounded(&path, 4)
+                .unwrap_err()
+                .to_string()
+                .contains("larger than 4 bytes")
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_exists_keeps_its_access() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        files::restrict(dir.path(), 0o755).unwrap();
+        create_owner_only_dir(dir.path()).unwrap();
+        let mode = fs::metadata(dir.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755);
     }
 
     #[cfg(unix)]
@@ -134,9 +158,8 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         let dir = tempfile::tempdir().unwrap();
         let private = dir.path().join("a/private");
-        fs::create_dir_all(&private).unwrap();
         create_owner_only_dir(&private).unwrap();
-        assert_eq!(mode(&private), 0o700);
+        assert_eq!((mode(&private), mode(&dir.path().join("a"))), (0o700, 0o700));
         let token = private.join("token");
         create_owner_only(&token, b"secret").unwrap();
         write_atomic(&token, b"changed", Access::Owner).unwrap();

@@ -71,25 +71,44 @@ impl DataLock {
     }
 
     /// [`DataLock::acquire`] with another patience.
-    pub fn acquire_within(dir: &Path, program: &str, patience: Duration) -> Result<Self, LockError> {
-        let failed = |source| LockError::Io { dir: dir.to_owned(), source };
+    pub fn acquire_within(
+        dir: &Path,
+        program: &str,
+        patience: Duration,
+    ) -> Result<Self, LockError> {
+        let failed = |source| LockError::Io {
+            dir: dir.to_owned(),
+            source,
+        };
         fsx::create_owner_only_dir(dir).map_err(failed)?;
         let path = dir.join(LOCK_FILE);
         let mut options = File::options();
-        let file = options.create(true).truncate(false).read(true).write(true).open(path).map_err(failed)?;
+        let file = options
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(failed)?;
         let started = Instant::now();
         loop {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
                 Err(TryLockError::WouldBlock) if started.elapsed() >= patience => {
-                    return Err(LockError::Held { dir: dir.to_owned(), holder: Holder::read(dir) });
+                    return Err(LockError::Held {
+                        dir: dir.to_owned(),
+                        holder: Holder::read(dir),
+                    });
                 }
                 Err(TryLockError::WouldBlock) => std::thread::sleep(RETRY_EVERY),
             }
         }
         Holder::this_process(program).write(dir).map_err(failed)?;
-        Ok(Self { dir: dir.to_owned(), _file: file })
+        Ok(Self {
+            dir: dir.to_owned(),
+            _file: file,
+        })
     }
 
     /// The directory it stands for.
@@ -112,7 +131,9 @@ impl Holder {
             program: program.to_owned(),
             pid: std::process::id(),
             host: gethostname::gethostname().to_string_lossy().into_owned(),
-            since: now.format(&time::format_description::well_known::Rfc3339).unwrap_or_default(),
+            since: now
+                .format(&time::format_description::well_known::Rfc3339)
+                .unwrap_or_default(),
         }
     }
 
@@ -130,7 +151,11 @@ impl Holder {
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "{} (pid {} on {}, since {})", self.program, self.pid, self.host, self.since)
+        write!(
+            out,
+            "{} (pid {} on {}, since {})",
+            self.program, self.pid, self.host, self.since
+        )
     }
 }
 
@@ -143,10 +168,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data/coordinator");
         let _first = DataLock::acquire(&data, "openclaw-coordinator").unwrap();
-        let refused = DataLock::acquire_within(&data, "openclaw-coordinator", Duration::ZERO).unwrap_err();
+        let refused =
+            DataLock::acquire_within(&data, "openclaw-coordinator", Duration::ZERO).unwrap_err();
         let text = refused.to_string();
         let pid = format!("openclaw-coordinator (pid {} on ", std::process::id());
-        assert!(text.contains(&pid) && text.contains("coordinator is in use by"), "{text}");
+        assert!(
+            text.contains(&pid) && text.contains("coordinator is in use by"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -154,7 +183,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = DataLock::acquire(dir.path(), "first").unwrap();
         let path = dir.path().to_owned();
-        let waiting = std::thread::spawn(move || DataLock::acquire(&path, "second").map(|lock| lock.dir().to_owned()));
+        let waiting = std::thread::spawn(move || {
+            DataLock::acquire(&path, "second").map(|lock| lock.dir().to_owned())
+        });
         drop(first);
         assert_eq!(waiting.join().unwrap().unwrap(), dir.path());
     }
@@ -176,6 +207,9 @@ mod tests {
         let path = dir.path().join("data");
         fs::write(&path, b"").unwrap();
         let error = DataLock::acquire(&path, "program").unwrap_err();
-        assert!(error.to_string().contains("cannot lock data directory"), "{error}");
+        assert!(
+            error.to_string().contains("cannot lock data directory"),
+            "{error}"
+        );
     }
 }

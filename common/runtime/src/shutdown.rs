@@ -69,7 +69,11 @@ impl Signals {
                 }
             }
         });
-        Ok(Self { trigger, hangups: Some(Hangups { requests }), listener })
+        Ok(Self {
+            trigger,
+            hangups: Some(Hangups { requests }),
+            listener,
+        })
     }
 
     /// The stage as raised by signals and by [`Signals::trigger`].
@@ -97,7 +101,9 @@ impl Drop for Signals {
 impl ShutdownTrigger {
     /// A stage that no signal raises, for tests and programs inside a program.
     pub fn new() -> Self {
-        Self { stage: watch::Sender::new(Stage::Running) }
+        Self {
+            stage: watch::Sender::new(Stage::Running),
+        }
     }
 
     /// One more request to stop, named by what asked: the first makes the stage graceful, the second `Now`.
@@ -121,7 +127,9 @@ impl ShutdownTrigger {
 
     /// A view of the stage.
     pub fn watch(&self) -> Shutdown {
-        Shutdown { stage: self.stage.subscribe() }
+        Shutdown {
+            stage: self.stage.subscribe(),
+        }
     }
 }
 
@@ -148,7 +156,12 @@ impl Shutdown {
     }
 
     async fn reached(&mut self, stage: Stage) {
-        if self.stage.wait_for(|current| *current >= stage).await.is_err() {
+        if self
+            .stage
+            .wait_for(|current| *current >= stage)
+            .await
+            .is_err()
+        {
             // The trigger is gone: nobody can ask any more.
             std::future::pending::<()>().await;
         }

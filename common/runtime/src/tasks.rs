@@ -49,8 +49,12 @@ impl TaskGroup {
 
     /// A group that is cancelled when this one is, and can be shut down alone. Its tasks are drained by its own
     /// [`TaskGroup::shutdown`], not by this group's.
+    #[must_use]
     pub fn child(&self) -> Self {
-        Self { token: self.token.child_token(), ..Self::default() }
+        Self {
+            token: self.token.child_token(),
+            ..Self::default()
+        }
     }
 
     /// Runs `future` beside the caller until it ends. It should watch [`TaskGroup::cancelled`]; what does not is
@@ -66,7 +70,10 @@ impl TaskGroup {
             let _leave = leave;
             future.await
         });
-        #[expect(clippy::disallowed_methods, reason = "this is the owner that every other spawn goes through")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the owner that every other spawn goes through"
+        )]
         let handle = tokio::spawn(tracked);
         self.members.can_abort(id, handle.abort_handle());
         handle
@@ -120,7 +127,10 @@ impl TaskGroup {
     pub async fn shutdown(&self, deadline: Duration) -> usize {
         self.token.cancel();
         self.tracker.close();
-        if tokio::time::timeout(deadline, self.tracker.wait()).await.is_ok() {
+        if tokio::time::timeout(deadline, self.tracker.wait())
+            .await
+            .is_ok()
+        {
             return 0;
         }
         let late = self.members.abort_all();
@@ -135,7 +145,10 @@ impl Members {
     fn enter(self: &Arc<Self>, name: &'static str) -> Leave {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         self.lock().insert(id, Member { name, abort: None });
-        Leave { members: Arc::clone(self), id }
+        Leave {
+            members: Arc::clone(self),
+            id,
+        }
     }
 
     /// Remembers how to end a task, unless it has ended already.

@@ -17,16 +17,27 @@ pub fn user_home_dir() -> Option<PathBuf> {
 /// [`user_config_dir`] for a given operating system (as in `std::env::consts::OS`) and environment.
 pub fn config_dir_of(os: &str, env: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     match os {
-        "windows" => absolute(env("APPDATA")).or_else(|| Some(home_of(os, &env)?.join("AppData").join("Roaming"))),
-        "macos" => Some(home_of(os, &env)?.join("Library").join("Application Support")),
+        "windows" => absolute(env("APPDATA"))
+            .or_else(|| Some(home_of(os, &env)?.join("AppData").join("Roaming"))),
+        "macos" => Some(
+            home_of(os, &env)?
+                .join("Library")
+                .join("Application Support"),
+        ),
         // The XDG rules: a relative value is to be ignored.
         _ => absolute(env("XDG_CONFIG_HOME")).or_else(|| Some(home_of(os, &env)?.join(".config"))),
     }
 }
 
 fn home_of(os: &str, env: &impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let name = if os == "windows" { "USERPROFILE" } else { "HOME" };
-    env(name).map(PathBuf::from).filter(|path| !path.as_os_str().is_empty())
+    let name = if os == "windows" {
+        "USERPROFILE"
+    } else {
+        "HOME"
+    };
+    env(name)
+        .map(PathBuf::from)
+        .filter(|path| !path.as_os_str().is_empty())
 }
 
 fn absolute(value: Option<OsString>) -> Option<PathBuf> {
@@ -38,7 +49,12 @@ mod tests {
     use super::*;
 
     fn env<'a>(pairs: &'a [(&str, &str)]) -> impl Fn(&str) -> Option<OsString> + 'a {
-        move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(value))
+        move |name| {
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| OsString::from(value))
+        }
     }
 
     #[test]
@@ -55,9 +71,15 @@ mod tests {
     #[test]
     fn macos_and_windows_use_their_own_folders() {
         let mac = config_dir_of("macos", env(&[("HOME", "/Users/ada")]));
-        assert_eq!(mac, Some(PathBuf::from("/Users/ada/Library/Application Support")));
+        assert_eq!(
+            mac,
+            Some(PathBuf::from("/Users/ada/Library/Application Support"))
+        );
         let windows = config_dir_of("windows", env(&[("USERPROFILE", "/ada")]));
-        assert_eq!(windows, Some(PathBuf::from("/ada").join("AppData").join("Roaming")));
+        assert_eq!(
+            windows,
+            Some(PathBuf::from("/ada").join("AppData").join("Roaming"))
+        );
     }
 
     #[test]

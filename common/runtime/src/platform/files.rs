@@ -36,5 +36,9 @@ pub fn restrict(_path: &Path, _mode: u32) -> io::Result<()> {
 /// Makes entries created or renamed in `dir` survive a power loss. Windows journals them itself and cannot open a
 /// folder as a file.
 pub fn sync_dir(dir: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        File::open(dir)?.sync_all()
+    } else {
+        Ok(())
+    }
 }

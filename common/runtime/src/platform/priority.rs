@@ -13,7 +13,9 @@ pub const LOW_PRIORITY_CREATION_FLAG: u32 = if cfg!(windows) { 0x4000 } else { 0
 /// Lowers the priority of a process just started; what it starts inherits it.
 #[cfg(unix)]
 pub fn set_low_priority(pid: u32) -> io::Result<()> {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
     let pid = pid.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "not a process id"))?;
     rustix::process::setpriority_process(Some(pid), NICENESS)?;
     Ok(())
@@ -31,7 +33,10 @@ mod tests {
 
     #[test]
     fn a_child_runs_below_normal_priority() {
-        let mut child = std::process::Command::new("sleep").arg("30").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("30")
+            .spawn()
+            .unwrap();
         let lowered = set_low_priority(child.id());
         let pid = rustix::process::Pid::from_child(&child);
         let niceness = rustix::process::getpriority_process(Some(pid)).unwrap();
