@@ -5,6 +5,14 @@
 //! task, never opens a socket and never starts a thread or an async runtime.
 #![forbid(unsafe_code)]
 
+pub mod advert;
 pub mod argv;
+pub mod discover;
+pub mod eligibility;
+pub mod hash;
 pub mod host;
+pub mod install;
 pub mod manifest;
+pub mod recipe;
+
+mod read;

@@ -77,18 +77,15 @@ impl Template {
         self.elements().nth(1).is_some()
     }
 
+    /// The program when it is a file of the skill's own folder, relative to it (`bin/tool`).
+    pub fn own_program(&self) -> Option<&str> {
+        self.items.first().and_then(Item::own_file)
+    }
+
     /// The files of the skill's own folder that the command names, relative to it (`scripts/main.py`): elements of the
     /// form `{baseDir}/plain/text`, outside optional groups.
     pub fn own_files(&self) -> impl Iterator<Item = &str> {
-        self.items.iter().filter_map(|item| match item {
-            Item::Always(Element(pieces)) => match pieces.as_slice() {
-                [Piece::BaseDir, Piece::Text(rest)] => rest
-                    .strip_prefix(['/', '\\'])
-                    .filter(|path| !path.is_empty()),
-                _ => None,
-            },
-            Item::Optional(_) => None,
-        })
+        self.items.iter().filter_map(Item::own_file)
     }
 
     fn elements(&self) -> impl Iterator<Item = &Element> {
@@ -102,6 +99,20 @@ impl Template {
         match items.first() {
             Some(Item::Always(first)) if !first.0.is_empty() => Ok(Self { items }),
             _ => Err(TemplateError::NoProgram),
+        }
+    }
+}
+
+impl Item {
+    fn own_file(&self) -> Option<&str> {
+        match self {
+            Self::Always(Element(pieces)) => match pieces.as_slice() {
+                [Piece::BaseDir, Piece::Text(rest)] => rest
+                    .strip_prefix(['/', '\\'])
+                    .filter(|path| !path.is_empty()),
+                _ => None,
+            },
+            Self::Optional(_) => None,
         }
     }
 }

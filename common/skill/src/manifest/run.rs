@@ -68,6 +68,13 @@ pub struct RunSpec {
     pub env: Vec<String>,
 }
 
+impl RunSpec {
+    /// Whether its command or its probe uses the machine's Python.
+    pub fn needs_python(&self) -> bool {
+        self.command.needs_python() || self.probe.as_ref().is_some_and(Template::needs_python)
+    }
+}
+
 /// A `run` block as written: the same for every system, but for what `per_os` replaces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunBlock {
@@ -220,18 +227,18 @@ impl Fields {
             "concurrency" => {
                 self.concurrency = map
                     .next_value::<Option<Concurrency>>()?
-                    .map(|limit| limit.0)
+                    .map(|limit| limit.0);
             }
             "input_schema" => {
-                self.input_schema = map.next_value::<Option<Schema>>()?.map(|schema| schema.0)
+                self.input_schema = map.next_value::<Option<Schema>>()?.map(|schema| schema.0);
             }
             "output_schema" => {
-                self.output_schema = map.next_value::<Option<Schema>>()?.map(|schema| schema.0)
+                self.output_schema = map.next_value::<Option<Schema>>()?.map(|schema| schema.0);
             }
             "timeout" => {
                 self.timeout = map
                     .next_value::<Option<Timeout>>()?
-                    .map(|timeout| timeout.0)
+                    .map(|timeout| timeout.0);
             }
             "resources" => self.resources = map.next_value()?,
             "probe" => self.probe = map.next_value()?,

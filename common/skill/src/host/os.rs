@@ -1,9 +1,6 @@
-//! The machine as eligibility sees it: its system, its programs, its environment. A trait, so that rules are tested
-//! without any real machine.
+//! Operating systems and their many names.
 
-use std::ffi::OsString;
 use std::fmt;
-use std::path::PathBuf;
 
 /// An operating system that skills are told apart by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,26 +50,4 @@ impl fmt::Display for Os {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// What a machine can answer about itself.
-pub trait Host {
-    /// Its operating system.
-    fn os(&self) -> Os;
-
-    /// Where the program is that would start under this name; honours the recorded PATH and, on Windows, PATHEXT.
-    fn find_program(&self, name: &str) -> Option<PathBuf>;
-
-    /// Whether a task of `skill` would get a non-empty value for this variable.
-    fn has_env(&self, skill: &str, key: &str) -> bool;
-
-    /// Whether OpenClaw's own configuration has a truthy value at this dotted path (`browser.enabled`).
-    fn has_config(&self, path: &str) -> bool;
-
-    /// Starts a program, with nothing on its stdin and within a short time limit, and says why it did not exit with 0.
-    /// `argv` is never empty.
-    fn probe(&self, argv: &[OsString]) -> Result<(), String>;
-
-    /// Whether a skill of this name is compiled into the worker.
-    fn has_builtin(&self, name: &str) -> bool;
 }
