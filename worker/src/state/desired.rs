@@ -32,7 +32,7 @@ impl State {
         }
     }
 
-    fn follow_level(&mut self, now: Now, desired: Desired, fx: &mut Effects) {
+    pub(super) fn follow_level(&mut self, now: Now, desired: Desired, fx: &mut Effects) {
         let before = self.following;
         let hand_back_at = match desired.drain_deadline_ms {
             0 => None,

@@ -42,7 +42,7 @@ impl State {
         for offer in offers {
             match offer {
                 Offered::Job(job) if !self.attempts.contains_key(&job.lease) => {
-                    refused += self.accept(now, job)
+                    refused += self.accept(now, job);
                 }
                 Offered::Unreadable {
                     lease,

@@ -47,7 +47,7 @@ impl State {
                 self.ready.insert(queued.order, verdict.lease);
             }
             (Stage::Queued(_), VerdictAction::Kill { forget: false }) => {
-                self.release(verdict.lease, "")
+                self.release(verdict.lease, "");
             }
             (Stage::Queued(_), VerdictAction::Kill { forget: true } | VerdictAction::Forget) => {
                 self.drop_queued(verdict.lease);
