@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::de::IgnoredAny;
 use serde_saphyr::Spanned;
 
+use crate::complaint::complaint;
 use crate::error::{ConfigError, Origin};
-use crate::keys::{find, nearest};
+use crate::keys::find;
 use crate::layers::{Layer, from_json};
 use crate::settings::Settings;
 
@@ -67,7 +68,7 @@ fn parse(text: &str, shown: &Path) -> Result<Layer, ConfigError> {
     // Some editors begin a file with a mark that is no character of it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut layer = Layer::default();
-    let failed = |error: serde_saphyr::Error| wrong(&error, shown);
+    let failed = |error: serde_saphyr::Error| complaint(&error, text, shown);
     let Some(settings) = serde_saphyr::from_str::<Option<Settings>>(text).map_err(failed)? else {
         return Ok(layer);
     };
@@ -92,25 +93,4 @@ fn parse(text: &str, shown: &Path) -> Result<Layer, ConfigError> {
         }
     }
     Ok(layer)
-}
-
-fn wrong(error: &serde_saphyr::Error, shown: &Path) -> ConfigError {
-    let name = shown.display().to_string();
-    let mut text = error
-        .render_with_options(serde_saphyr::render_options! { source_name: Some(name.as_str()) });
-    if !text.contains(&name) {
-        text = format!("{name}: {text}");
-    }
-    if let serde_saphyr::Error::SerdeUnknownField {
-        field, expected, ..
-    } = error.without_snippet()
-        && let Some(nearest) = nearest(field, expected.iter().copied())
-    {
-        text = format!("{text}\ndid you mean `{nearest}`?");
-    }
-    ConfigError::File {
-        path: shown.to_owned(),
-        line: error.location().map(|at| at.line()),
-        text,
-    }
 }

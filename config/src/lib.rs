@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod complaint;
 mod dial;
 mod environment;
 mod error;

@@ -18,31 +18,31 @@ const MIB: u64 = 1 << 20;
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Where the coordinator keeps the state of the cluster.
-    #[serde(deserialize_with = "section")]
+    #[serde(deserialize_with = "or_empty")]
     pub storage: Storage,
     /// The coordinator's address and its patience.
-    #[serde(deserialize_with = "section")]
+    #[serde(deserialize_with = "or_empty")]
     pub coordinator: Coordinator,
     /// What a worker offers and how it behaves.
-    #[serde(deserialize_with = "section")]
+    #[serde(deserialize_with = "or_empty")]
     pub worker: Worker,
     /// Bridges to the world outside.
-    #[serde(deserialize_with = "section")]
+    #[serde(deserialize_with = "or_empty")]
     pub communication: Communication,
     /// Logs of the programs themselves.
-    #[serde(deserialize_with = "section")]
+    #[serde(deserialize_with = "or_empty")]
     pub log: Log,
     /// How tasks are given to nodes.
-    #[serde(deserialize_with = "section")]
+    #[serde(deserialize_with = "or_empty")]
     pub scheduler: Scheduler,
     /// Bounds of what the coordinator accepts.
-    #[serde(deserialize_with = "section")]
+    #[serde(deserialize_with = "or_empty")]
     pub limits: Limits,
     /// Who is trusted beyond loopback and the tailnet.
-    #[serde(deserialize_with = "section")]
+    #[serde(deserialize_with = "or_empty")]
     pub security: Security,
     /// The cluster as a whole.
-    #[serde(deserialize_with = "section")]
+    #[serde(deserialize_with = "or_empty")]
     pub cluster: Cluster,
 }
 
@@ -100,16 +100,20 @@ pub struct Worker {
     /// Reported, never listened on.
     pub port: u16,
     /// Coordinators to dial, in this order: `host`, `host:port` or `http://host:port`.
+    #[serde(deserialize_with = "or_empty")]
     pub coordinator: Vec<String>,
     /// Name of the node; the host's name when absent.
     pub node_id: Option<String>,
     /// Where the worker keeps identity, spool and attempts; see [`Settings::worker_dir`].
     pub data_dir: Option<PathBuf>,
     /// Tags that tasks can ask for.
+    #[serde(deserialize_with = "or_empty")]
     pub tags: Vec<String>,
     /// Environment variables of the worker that skills see.
+    #[serde(deserialize_with = "or_empty")]
     pub pass_env: Vec<String>,
     /// Variables added to the environment of every skill. Values are hidden in listings.
+    #[serde(deserialize_with = "or_empty")]
     pub env: BTreeMap<String, Secret>,
     /// Whether tasks may name a program to run instead of a skill.
     pub allow_commands: bool,
@@ -126,6 +130,7 @@ pub struct Worker {
     /// Graphics processors offered to tasks.
     pub gpus: u32,
     /// Further pools by name, in whole units.
+    #[serde(deserialize_with = "or_empty")]
     pub pools: BTreeMap<String, u64>,
 }
 
@@ -218,6 +223,7 @@ pub struct Security {
     #[serde(with = "units::networks")]
     pub trusted_networks: Vec<IpNet>,
     /// Names under which the coordinator may be called, beside the machine's own.
+    #[serde(deserialize_with = "or_empty")]
     pub allowed_hosts: Vec<String>,
 }
 
@@ -352,8 +358,8 @@ impl Default for Cluster {
     }
 }
 
-/// A section whose keys are all commented out is empty, not wrong.
-fn section<'de, D, T>(from: D) -> Result<T, D::Error>
+/// A section, list or map of which all entries are commented out is empty, not wrong.
+fn or_empty<'de, D, T>(from: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,

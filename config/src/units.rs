@@ -76,9 +76,8 @@ pub(crate) mod span {
         if let Ok(seconds) = text.trim().parse::<f64>() {
             return seconds_of(text, Duration::try_from_secs_f64(seconds));
         }
-        humantime::parse_duration(text.trim()).map_err(|error| {
-            format!("{text:?} is not a time ({error}): use seconds or a text such as 1m 30s")
-        })
+        humantime::parse_duration(text.trim())
+            .map_err(|_| format!("{text:?} is not a time: use seconds or a text such as 1m 30s"))
     }
 }
 
@@ -189,7 +188,7 @@ pub(crate) mod networks {
     use serde::{Deserialize, Deserializer, Serializer, de};
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
-        let texts = Vec::<String>::deserialize(from)?;
+        let texts = Option::<Vec<String>>::deserialize(from)?.unwrap_or_default();
         texts
             .iter()
             .map(|text| parse(text.trim()))
