@@ -145,7 +145,7 @@ mod tests {
     fn a_folder_that_exists_keeps_its_access() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
-        files::restrict(dir.path(), 0o755).unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         create_owner_only_dir(dir.path()).unwrap();
         let mode = fs::metadata(dir.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o755);
@@ -159,7 +159,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let private = dir.path().join("a/private");
         create_owner_only_dir(&private).unwrap();
-        assert_eq!((mode(&private), mode(&dir.path().join("a"))), (0o700, 0o700));
+        assert_eq!(
+            (mode(&private), mode(&dir.path().join("a"))),
+            (0o700, 0o700)
+        );
         let token = private.join("token");
         create_owner_only(&token, b"secret").unwrap();
         write_atomic(&token, b"changed", Access::Owner).unwrap();

@@ -20,19 +20,6 @@ pub fn owner_only_dir(builder: &mut DirBuilder) -> &mut DirBuilder {
     builder
 }
 
-/// Takes access away from everybody but the owner of an existing file or folder (`mode` 0600 or 0700; Windows:
-/// nothing to do).
-#[cfg(unix)]
-pub fn restrict(path: &Path, mode: u32) -> io::Result<()> {
-    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
-}
-
-/// Does nothing; see the Unix twin.
-#[cfg(not(unix))]
-pub fn restrict(_path: &Path, _mode: u32) -> io::Result<()> {
-    Ok(())
-}
-
 /// Makes entries created or renamed in `dir` survive a power loss. Windows journals them itself and cannot open a
 /// folder as a file.
 pub fn sync_dir(dir: &Path) -> io::Result<()> {

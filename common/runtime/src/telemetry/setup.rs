@@ -192,7 +192,7 @@ fn log_panics() {
         tracing::error!(
             place,
             thread,
-            message = panic_text(panic),
+            panic = panic_text(panic),
             "a thread panicked"
         );
         before(panic);
