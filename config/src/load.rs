@@ -12,8 +12,10 @@ use crate::layers::{Layer, from_json, value_of};
 use crate::settings::Settings;
 use crate::{environment, file, paths, validate};
 
-/// Where settings are to be loaded from. Loading again reads file and rules again: that is a reload.
-#[derive(Clone, Debug)]
+/// Where settings are to be loaded from. Loading again reads the file again: that is a reload.
+///
+/// Has no `Debug`: the environment it holds may hold tokens.
+#[derive(Clone)]
 pub struct Loader {
     file: Option<PathBuf>,
     current_dir: PathBuf,
