@@ -37,6 +37,8 @@ pub struct Settings {
     pub kill_grace_ms: u64,
     /// How long after timeout and grace the coordinator itself asks for the end of an attempt.
     pub backstop_ms: u64,
+    /// How long work on a node that announced sleep is waited for.
+    pub sleep_hold_ms: u64,
     /// Failed attempts kept in a task's record.
     pub kept_attempts: usize,
 }
@@ -60,6 +62,7 @@ impl Default for Settings {
             takeover_ms: 2_000,
             kill_grace_ms: 10_000,
             backstop_ms: 60_000,
+            sleep_hold_ms: 30 * 60_000,
             kept_attempts: 20,
         }
     }
@@ -70,6 +73,10 @@ impl Settings {
     #[must_use]
     pub fn heartbeat_for(&self, wanted_ms: u64) -> u64 {
         let cap = self.heartbeat_ms.min(self.lease_ms / 6).max(1);
-        if wanted_ms == 0 { cap } else { wanted_ms.min(cap) }
+        if wanted_ms == 0 {
+            cap
+        } else {
+            wanted_ms.min(cap)
+        }
     }
 }

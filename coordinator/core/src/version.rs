@@ -38,7 +38,9 @@ pub struct SkillReq {
 
 /// Not a skill name with an optional version requirement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}`: write a skill as `name` or `name >= 1.2` (also >, =, <=, <); names have 1 to 64 of a-z, 0-9, `-`, `_`, `.`")]
+#[error(
+    "`{0}`: write a skill as `name` or `name >= 1.2` (also >, =, <=, <); names have 1 to 64 of a-z, 0-9, `-`, `_`, `.`"
+)]
 pub struct SkillReqError(String);
 
 impl FromStr for SkillReq {
@@ -55,14 +57,23 @@ impl FromStr for SkillReq {
         let version = if rest.is_empty() {
             None
         } else {
-            let (sign, op) = OPS.iter().find(|(sign, _)| rest.starts_with(sign)).ok_or_else(fail)?;
+            let (sign, op) = OPS
+                .iter()
+                .find(|(sign, _)| rest.starts_with(sign))
+                .ok_or_else(fail)?;
             let version = rest[sign.len()..].trim();
-            if version.is_empty() || version.len() > 64 || !version.chars().all(|c| plain(c) || c == '+') {
+            if version.is_empty()
+                || version.len() > 64
+                || !version.chars().all(|c| plain(c) || c == '+')
+            {
                 return Err(fail());
             }
             Some((*op, version.into()))
         };
-        Ok(Self { name: name.into(), version })
+        Ok(Self {
+            name: name.into(),
+            version,
+        })
     }
 }
 
@@ -70,7 +81,10 @@ impl fmt::Display for SkillReq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         if let Some((op, version)) = &self.version {
-            let sign = OPS.iter().find(|(_, o)| o == op).map_or("=", |(sign, _)| sign);
+            let sign = OPS
+                .iter()
+                .find(|(_, o)| o == op)
+                .map_or("=", |(sign, _)| sign);
             write!(f, " {sign} {version}")?;
         }
         Ok(())
@@ -97,7 +111,10 @@ impl SkillReq {
 /// Compares dotted versions part by part: numbers as numbers, missing parts as 0, words before numbers.
 fn compare(a: &str, b: &str) -> Ordering {
     let split = |text: &str| -> Vec<String> {
-        text.trim_start_matches('v').split(['.', '-', '+']).map(str::to_owned).collect()
+        text.trim_start_matches('v')
+            .split(['.', '-', '+'])
+            .map(str::to_owned)
+            .collect()
     };
     let (a, b) = (split(a), split(b));
     for i in 0..a.len().max(b.len()) {

@@ -48,8 +48,17 @@ pub struct Explanation {
     pub since: Wall,
     /// What it needs, in words.
     pub needs: String,
-    /// Every known node with what holds the task back there; empty: nothing does.
-    pub nodes: Vec<(Arc<str>, Vec<(ReasonCode, String)>)>,
+    /// Every known node.
+    pub nodes: Vec<NodeVerdict>,
+}
+
+/// What holds a task back on one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeVerdict {
+    /// The node.
+    pub node: Arc<str>,
+    /// Everything that holds the task back there, hardest first; empty: nothing does.
+    pub reasons: Vec<(ReasonCode, String)>,
 }
 
 /// Nodes and counts at one moment.
