@@ -321,3 +321,6 @@ fn plain_canonical(path: &Path) -> io::Result<PathBuf> {
         .filter(|text| text.get(1..2) == Some(":"));
     Ok(plain.map_or_else(|| real.clone(), PathBuf::from))
 }
+
+#[cfg(test)]
+mod tests;

@@ -190,41 +190,36 @@ impl Piece {
     }
 }
 
-/// A string, or a list of strings.
-enum RawItem {
-    One(String),
-    Group(Vec<String>),
-}
-
-impl<'de> Deserialize<'de> for RawItem {
+/// Elements are parsed one by one, so that the parser still stands at a bad one when it is refused.
+impl<'de> Deserialize<'de> for Item {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ItemVisitor;
 
         impl<'de> Visitor<'de> for ItemVisitor {
-            type Value = RawItem;
+            type Value = Item;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an argument, or a list of arguments that stand or fall together")
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<RawItem, E> {
-                Ok(RawItem::One(text.to_owned()))
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Item, E> {
+                Element::parse(text).map(Item::Always).map_err(E::custom)
             }
 
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<RawItem, E> {
-                Ok(RawItem::One(number.to_string()))
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Item, E> {
+                self.visit_str(&number.to_string())
             }
 
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<RawItem, E> {
-                Ok(RawItem::One(number.to_string()))
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Item, E> {
+                self.visit_str(&number.to_string())
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawItem, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Item, A::Error> {
                 let mut group = Vec::new();
-                while let Some(text) = seq.next_element::<String>()? {
-                    group.push(text);
+                while let Some(element) = seq.next_element()? {
+                    group.push(element);
                 }
-                Ok(RawItem::Group(group))
+                Ok(Item::Optional(group))
             }
         }
 
@@ -232,21 +227,19 @@ impl<'de> Deserialize<'de> for RawItem {
     }
 }
 
+impl<'de> Deserialize<'de> for Element {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Item::deserialize(deserializer)? {
+            Item::Always(element) => Ok(element),
+            Item::Optional(_) => Err(de::Error::custom(
+                "an optional group holds arguments, not further groups",
+            )),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Template {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Vec::<RawItem>::deserialize(deserializer)?;
-        let mut items = Vec::with_capacity(raw.len());
-        for item in raw {
-            let parsed = match item {
-                RawItem::One(text) => Element::parse(&text).map(Item::Always),
-                RawItem::Group(texts) => texts
-                    .iter()
-                    .map(|text| Element::parse(text))
-                    .collect::<Result<_, _>>()
-                    .map(Item::Optional),
-            };
-            items.push(parsed.map_err(de::Error::custom)?);
-        }
-        Self::checked(items).map_err(de::Error::custom)
+        Self::checked(Vec::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }

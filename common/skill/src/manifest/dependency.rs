@@ -109,6 +109,7 @@ impl fmt::Display for VersionReq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = OPS
             .iter()
+            .rev()
             .find(|(_, op)| *op == self.op)
             .map_or("=", |(sign, _)| sign);
         write!(f, "{sign} {}", self.version)
@@ -221,3 +222,6 @@ fn one(item: &Value) -> Option<Result<Dependency, String>> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,17 +32,42 @@ impl ManifestError {
         }
     }
 
-    /// What `serde_json` says, with its place taken out of the sentence.
-    pub(crate) fn json(file: impl Into<String>, error: &serde_json::Error) -> Self {
+    /// What `serde_json` says about `text`, with its place taken out of the sentence.
+    pub(crate) fn json(file: impl Into<String>, text: &str, error: &serde_json::Error) -> Self {
         let place = format!(" at line {} column {}", error.line(), error.column());
-        let text = error.to_string();
-        let message = text.strip_suffix(&place).unwrap_or(&text);
+        let said = error.to_string();
+        let line = if error.is_data() {
+            line_of_value(text, error)
+        } else {
+            error.line()
+        };
         Self {
             file: file.into(),
-            line: Some(error.line() as u64).filter(|line| *line > 0),
-            message: message.into(),
+            line: u64::try_from(line).ok().filter(|line| *line > 0),
+            message: said.strip_suffix(&place).unwrap_or(&said).to_owned(),
         }
     }
+}
+
+/// The line of a value that was read but refused. By then the parser has gone on, past white space and perhaps the end of
+/// what the value stands in.
+fn line_of_value(text: &str, error: &serde_json::Error) -> usize {
+    let before = text
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1))
+        .map(str::len)
+        .sum::<usize>();
+    let read = text
+        .as_bytes()
+        .get(..before + error.column())
+        .unwrap_or(text.as_bytes());
+    let read = read.trim_ascii_end();
+    let value = read
+        .strip_suffix(b"}")
+        .or_else(|| read.strip_suffix(b"]"))
+        .unwrap_or(read)
+        .trim_ascii_end();
+    1 + value.split(|byte| *byte == b'\n').skip(1).count()
 }
 
 impl fmt::Display for ManifestError {

@@ -218,28 +218,27 @@ fn options() -> serde_saphyr::Options {
 }
 
 fn yaml_error(error: &serde_saphyr::Error) -> ManifestError {
-    let line = error
-        .location()
-        .map(|place| place.line())
-        .filter(|line| *line > 0);
-    ManifestError {
-        file: FILE.to_owned(),
-        line,
-        message: error.without_snippet().to_string(),
-    }
+    let text = error.without_snippet().to_string();
+    let Some(place) = error.location().filter(|place| place.line() > 0) else {
+        return ManifestError::whole(FILE, text);
+    };
+    let suffix = format!(" at line {}, column {}", place.line(), place.column());
+    ManifestError::at(
+        FILE,
+        place.line(),
+        text.strip_suffix(&suffix).unwrap_or(&text),
+    )
 }
 
-/// Puts quotes round one-line texts of the outermost mapping that hold `: ` or ` #` bare; `None` when there is none.
+/// Puts quotes round one-line texts of the outermost mapping that YAML cannot read bare; `None` when there is none.
 fn quote_loose_text(yaml: &str) -> Option<String> {
     let mut changed = false;
     let lines: Vec<String> = yaml
         .split('\n')
         .map(|line| {
-            let loose = line
-                .split_once(':')
-                .filter(|(key, _)| begins_key(line) && *key != "metadata");
-            match loose.map(|(key, value)| (key, value.trim())) {
-                Some((key, value)) if is_loose(value) => {
+            let pair = line.split_once(':').filter(|_| begins_key(line));
+            match pair.map(|(key, value)| (key, value.trim())) {
+                Some((key, value)) if is_loose(key, value) => {
                     changed = true;
                     format!("{key}: '{}'", value.replace('\'', "''"))
                 }
@@ -250,19 +249,18 @@ fn quote_loose_text(yaml: &str) -> Option<String> {
     changed.then(|| lines.join("\n"))
 }
 
-fn is_loose(value: &str) -> bool {
-    let special = ['"', '\'', '{', '[', '|', '>', '&', '*', '!'];
-    !value.is_empty()
-        && !(value.starts_with(['|', '>']) && value.len() <= 3)
-        && (value.contains(": ")
-            || value.ends_with(':')
-            || value.starts_with(special)
-            || value.starts_with(['@', '`', '%']))
-        && !is_quoted(value)
-}
-
-fn is_quoted(value: &str) -> bool {
-    ['"', '\'']
+/// Whether a value is prose that only looks like YAML: a colon in it or, in a description, a first character that means
+/// something else.
+fn is_loose(key: &str, value: &str) -> bool {
+    let structured =
+        value.starts_with(['"', '\'', '{', '[', '|', '>', '&', '*', '!', '@', '`', '%']);
+    let block = value.starts_with(['|', '>']) && value.len() <= 3;
+    let quoted = ['"', '\'']
         .iter()
-        .any(|quote| value.len() > 1 && value.starts_with(*quote) && value.ends_with(*quote))
+        .any(|quote| value.len() > 1 && value.starts_with(*quote) && value.ends_with(*quote));
+    if structured {
+        key == "description" && !block && !quoted
+    } else {
+        value.contains(": ") || value.ends_with(':')
+    }
 }

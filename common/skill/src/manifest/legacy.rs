@@ -40,13 +40,13 @@ enum Author {
 /// Reads a `skill.json` or a recipe; `file` is how errors call it.
 pub(crate) fn parse(file: &str, text: &str) -> Result<SkillJson, ManifestError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    serde_json::from_str(text).map_err(|error| ManifestError::json(file, &error))
+    serde_json::from_str(text).map_err(|error| ManifestError::json(file, text, &error))
 }
 
 /// A file that is nothing but a run block; `None` when it has no command.
 pub(crate) fn bare_run(file: &str, text: &str) -> Result<Option<RunBlock>, ManifestError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let wrong = |error| ManifestError::json(file, &error);
+    let wrong = |error| ManifestError::json(file, text, &error);
     let Json(value) = serde_json::from_str(text).map_err(wrong)?;
     if value.get("command").is_none() && value.get("per_os").is_none() {
         return Ok(None);
