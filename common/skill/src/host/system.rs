@@ -116,7 +116,10 @@ impl Host for SystemHost {
         let mut errors = tempfile::tempfile().map_err(said)?;
         let mut child = self.start(argv, &errors).map_err(said)?;
         match wait(&mut child, self.probe_limit).map_err(said)? {
-            None => Err(format!("no answer within {} s", self.probe_limit.as_secs())),
+            None => Err(format!(
+                "no answer within {} s",
+                self.probe_limit.as_secs_f64()
+            )),
             Some(status) if status.success() => Ok(()),
             Some(status) => Err(match first_line(&mut errors) {
                 Some(line) => format!("{status}: {line}"),

@@ -73,7 +73,7 @@ fn first_prose(text: &str) -> Option<String> {
         .map(|line| line.chars().take(1024).collect())
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Written {
     #[serde(default)]
     name: Option<Plain>,
@@ -183,30 +183,17 @@ fn begins_key(line: &str) -> bool {
 
 fn read_yaml(yaml: &str) -> Result<Written, ManifestError> {
     match serde_saphyr::from_str_with_options::<Option<Written>>(yaml, options()) {
-        Ok(written) => Ok(written.unwrap_or_else(empty)),
+        Ok(written) => Ok(written.unwrap_or_default()),
         Err(error) => {
             // OpenClaw reads line by line what YAML refuses, and `description: Use when: asked` is common.
             let repaired = quote_loose_text(yaml).and_then(|yaml| {
                 serde_saphyr::from_str_with_options::<Option<Written>>(&yaml, options()).ok()
             });
             match repaired {
-                Some(written) => Ok(written.unwrap_or_else(empty)),
+                Some(written) => Ok(written.unwrap_or_default()),
                 None => Err(yaml_error(&error)),
             }
         }
-    }
-}
-
-fn empty() -> Written {
-    Written {
-        name: None,
-        description: None,
-        version: None,
-        category: None,
-        author: None,
-        homepage: None,
-        tags: None,
-        metadata: None,
     }
 }
 

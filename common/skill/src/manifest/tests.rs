@@ -232,7 +232,7 @@ fn a_run_block_in_the_frontmatter_has_its_lines_too() {
     );
     assert_eq!(
         run_of(&manifest, Os::Linux).timeout,
-        Some(Duration::from_secs(300))
+        Some(Duration::from_mins(5))
     );
     let error = bad_md(
         "---\nname: x\nmetadata:\n  openclaw-cluster:\n    run:\n      command: [x]\n      timeout: soon\n---\n",
@@ -263,7 +263,7 @@ fn a_whole_run_block_is_read() {
             "env": ["API_KEY"], "per_os": {"windows": {"command": ["x.exe"], "timeout": 600}}}}"#,
     );
     let run = run_of(&manifest, Os::MacOs);
-    assert_eq!(run.timeout, Some(Duration::from_secs(300)));
+    assert_eq!(run.timeout, Some(Duration::from_mins(5)));
     assert_eq!(
         run.resources,
         Resources {
@@ -285,7 +285,7 @@ fn a_whole_run_block_is_read() {
     );
     let windows = run_of(&manifest, Os::Windows);
     assert_eq!(windows.command.literal_program(), Some("x.exe"));
-    assert_eq!(windows.timeout, Some(Duration::from_secs(600)));
+    assert_eq!(windows.timeout, Some(Duration::from_mins(10)));
     assert_eq!(
         windows.env,
         ["API_KEY"],
@@ -545,12 +545,18 @@ fn deep_nesting_is_refused_not_survived_by_luck() {
 
 #[test]
 fn aliases_cannot_multiply_without_bound() {
-    let mut bomb = String::from("---\nname: x\na0: &a0 [x,x,x,x,x,x,x,x,x]\n");
-    for level in 1..12 {
-        let inner = vec![format!("*a{}", level - 1); 9].join(",");
-        bomb.push_str(&format!("a{level}: &a{level} [{inner}]\n"));
-    }
-    bomb.push_str("tags: *a11\n---\n");
+    let levels: Vec<String> = (1..12)
+        .map(|level| {
+            format!(
+                "a{level}: &a{level} [{}]\n",
+                vec![format!("*a{}", level - 1); 9].join(",")
+            )
+        })
+        .collect();
+    let bomb = format!(
+        "---\nname: x\na0: &a0 [x,x,x,x,x,x,x,x,x]\n{}tags: *a11\n---\n",
+        levels.concat()
+    );
     assert!(bad_md(&bomb).starts_with("manifest"));
 }
 
