@@ -247,10 +247,10 @@ fn a_run_block_in_the_frontmatter_has_its_lines_too() {
     let run = run_of(&json5, Os::Linux);
     assert_eq!((run.mode, run.concurrency), (Mode::Server, 4));
     let error = bad_md(
-        "---\nname: x\nmetadata: {\"openclaw-cluster\": {\"run\": {\"comand\": [\"x\"]}}}\n---\n",
+        "---\nname: x\nmetadata: {\"openclaw-cluster\": {\"run\": {\"commands\": [\"x\"]}}}\n---\n",
     );
     assert!(error.starts_with("manifest line 3: "), "{error}");
-    assert!(error.contains("unknown field `comand`"), "{error}");
+    assert!(error.contains("unknown field `commands`"), "{error}");
 }
 
 #[test]
@@ -319,8 +319,8 @@ fn a_run_block_is_refused_for_what_it_cannot_mean() {
             "unknown placeholder `{nope}`",
         ),
         (
-            r#"{"command": ["x"], "timout": 5}"#,
-            "unknown field `timout`, expected one of `command`",
+            r#"{"command": ["x"], "time_limit": 5}"#,
+            "unknown field `time_limit`, expected one of `command`",
         ),
         (r#"{"command": ["x"], "timeout": 0}"#, "is not a time limit"),
         (
