@@ -1,0 +1,225 @@
+//! Process trees on Unix: a process group, and whatever carries the attempt's mark outside it.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use openclaw_runtime::platform::priority;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use tokio::process::{Child, Command};
+use tokio::task::spawn_blocking;
+
+use super::processes::{self, ExitWatch, Marked};
+use super::{Launch, Pipes};
+
+/// What stands for a status that the system did not tell: exit code 255.
+const LOST: i32 = 0xff00;
+
+/// A process group under its leader. Dropped before it was verified gone, it is killed.
+///
+/// The leader stays unreaped until the group has been killed, where the system lets one wait without reaping: so long
+/// nobody else can get its number, and a signal to the group hits nobody else.
+#[derive(Debug)]
+pub(in super::super) struct Tree {
+    child: Child,
+    group: Pid,
+    mark: Arc<str>,
+    started: Instant,
+    exit: Option<ExitWatch>,
+    status: Option<ExitStatus>,
+    gone: bool,
+}
+
+impl Tree {
+    /// Starts a process as the leader of a group of its own. Must be called within the runtime; takes as long as a
+    /// fork does.
+    pub(in super::super) fn spawn(launch: Launch) -> io::Result<(Self, Pipes)> {
+        let mut command = Command::new(&launch.program);
+        command
+            .args(&launch.args)
+            .env_clear()
+            .envs(&launch.env)
+            .current_dir(&launch.dir);
+        command
+            .stdin(launch.stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        // Not `pre_exec`, which would cost the fast way of starting processes.
+        command.process_group(0);
+        let mut child = command.spawn()?;
+        let group = child
+            .id()
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let group =
+            group.ok_or_else(|| io::Error::other("a process without a number was started"))?;
+        if launch.low_priority
+            && let Some(id) = child.id()
+            && let Err(error) = priority::set_low_priority(id)
+        {
+            tracing::debug!(%error, "cannot lower the priority of a task");
+        }
+        let pipes = Pipes {
+            stdout: child.stdout.take(),
+            stderr: child.stderr.take(),
+        };
+        let (mark, started, exit) = (launch.mark.into(), Instant::now(), ExitWatch::new(group));
+        Ok((
+            Self {
+                child,
+                group,
+                mark,
+                started,
+                exit,
+                status: None,
+                gone: false,
+            },
+            pipes,
+        ))
+    }
+
+    /// The group's number, which is its leader's.
+    pub(in super::super) fn group(&self) -> Pid {
+        self.group
+    }
+
+    /// Completes when the leader has ended. Can be dropped and asked again.
+    pub(in super::super) async fn leader_ended(&mut self) {
+        if self.status.is_some() {
+            return;
+        }
+        match &self.exit {
+            Some(exit) if exit.ended().await => {}
+            _ => self.status = Some(self.child.wait().await.unwrap_or_else(|_| lost())),
+        }
+    }
+
+    /// Whether the leader has ended at this moment.
+    pub(in super::super) async fn leader_has_ended(&mut self) -> bool {
+        let group = self.group;
+        self.status.is_some()
+            || !spawn_blocking(move || processes::is_alive(group))
+                .await
+                .unwrap_or(true)
+    }
+
+    /// Asks everything in the tree to end.
+    pub(in super::super) async fn ask_to_end(&mut self) {
+        if self.status.is_none() {
+            // The group may end at this very moment.
+            let _ = kill_process_group(self.group, Signal::TERM);
+        }
+        let traces = self.traces();
+        drop(spawn_blocking(move || traces.ask_strays_to_end()).await);
+    }
+
+    /// Whether nothing of the tree is alive, without killing or reaping anything.
+    pub(in super::super) async fn has_ended(&self) -> bool {
+        let traces = self.traces();
+        spawn_blocking(move || traces.are_cold())
+            .await
+            .unwrap_or(false)
+    }
+
+    /// Kills everything in the tree and says whether nothing of it is left.
+    pub(in super::super) async fn kill_and_verify(&mut self) -> bool {
+        if self.status.is_none() {
+            let _ = kill_process_group(self.group, Signal::KILL);
+            self.status = self.child.try_wait().unwrap_or_else(|_| Some(lost()));
+        }
+        if self.status.is_none() {
+            return false;
+        }
+        let traces = self.traces();
+        self.gone = if self.started.elapsed() < processes::YOUNG {
+            // A few reads of `/proc`: cheaper here than a way to another thread and back.
+            traces.wipe()
+        } else {
+            spawn_blocking(move || traces.wipe()).await.unwrap_or(false)
+        };
+        self.gone
+    }
+
+    /// How the leader ended, once the tree was verified gone.
+    pub(in super::super) fn status(&self) -> Option<ExitStatus> {
+        self.status
+    }
+
+    fn traces(&self) -> Traces {
+        Traces {
+            group: self.group,
+            mark: Arc::clone(&self.mark),
+            age: self.started.elapsed(),
+            reaped: self.status.is_some(),
+        }
+    }
+}
+
+/// What a tree can be recognised by. Everything here reads `/proc` and blocks as long as that takes.
+#[derive(Debug)]
+struct Traces {
+    group: Pid,
+    mark: Arc<str>,
+    age: Duration,
+    reaped: bool,
+}
+
+impl Traces {
+    fn marked(&self) -> Marked<'_> {
+        Marked::Attempt(&self.mark)
+    }
+
+    fn strays(&self) -> Vec<Pid> {
+        self.marked().find_younger(self.group, self.age)
+    }
+
+    fn group_is_gone(&self) -> bool {
+        if test_kill_process_group(self.group) == Err(rustix::io::Errno::SRCH) {
+            return true;
+        }
+        let members = processes::live_members(self.group);
+        // With the leader reaped, a process of its number is a newcomer that leads a group of its own.
+        members.is_empty() || (self.reaped && members.contains(&self.group))
+    }
+
+    fn are_cold(&self) -> bool {
+        let leader_lives = !self.reaped && processes::is_alive(self.group);
+        !leader_lives && self.group_is_gone() && self.strays().is_empty()
+    }
+
+    /// Once is enough for the group's members: a second request makes some programs give up their clean-up.
+    fn ask_strays_to_end(&self) {
+        let outside = self
+            .strays()
+            .into_iter()
+            .filter(|pid| processes::group_of(*pid) != Some(self.group));
+        self.marked()
+            .signal(&outside.collect::<Vec<_>>(), Signal::TERM);
+    }
+
+    /// Kills what is left and says whether there was nothing.
+    fn wipe(&self) -> bool {
+        let group_is_gone = self.group_is_gone();
+        if !group_is_gone {
+            let _ = kill_process_group(self.group, Signal::KILL);
+        }
+        let strays = self.strays();
+        self.marked().signal(&strays, Signal::KILL);
+        group_is_gone && strays.is_empty()
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        if self.status.is_none() {
+            let _ = kill_process_group(self.group, Signal::KILL);
+        } else if !self.gone {
+            self.traces().wipe();
+        }
+    }
+}
+
+fn lost() -> ExitStatus {
+    ExitStatus::from_raw(LOST)
+}
