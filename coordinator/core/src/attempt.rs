@@ -1,6 +1,5 @@
 //! The life of an attempt after its offer: started, compared with what its worker holds, orphaned, closed.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use openclaw_common::code::ReasonCode;
@@ -12,7 +11,7 @@ use crate::arena::{NodeKey, TaskKey};
 use crate::core::Core;
 use crate::effect::{Effects, Verdict};
 use crate::ending::End;
-use crate::model::{Held, HeldState, Progress};
+use crate::model::Progress;
 use crate::record::{PastAttempt, Write};
 use crate::task::{Attempt, KillCause, Phase};
 use crate::timer::Timer;
