@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openclaw_common::id::LeaseId;
+use openclaw_skill::eligibility::Runnable as Eligible;
 use openclaw_skill::manifest::RunSpec;
 use tokio::sync::watch;
 
@@ -84,6 +85,20 @@ pub struct SkillRun {
     pub env_names: Vec<String>,
     /// Variables of the skill with their values, as configured in OpenClaw. The worker's own environment goes first.
     pub env_values: BTreeMap<String, String>,
+}
+
+impl SkillRun {
+    /// The skill of this name as it was found eligible, with what OpenClaw's configuration has for it.
+    pub fn new(name: String, eligible: Eligible, env_values: BTreeMap<String, String>) -> Self {
+        Self {
+            name,
+            run: Arc::new(eligible.run),
+            base_dir: eligible.dir,
+            python: eligible.python.map(Arc::from),
+            env_names: eligible.env,
+            env_values,
+        }
+    }
 }
 
 /// What to run for a job.

@@ -25,3 +25,7 @@ pub use api::{Event, Handle, Kill, Runnable, Settings, SkillRun, Terms};
 pub use builtin::Builtin;
 pub use guardian::{Guardian, GuardianCommand, GuardianError};
 pub use start::Executor;
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;

@@ -111,6 +111,10 @@ impl ProgressFile {
 }
 
 fn parse(line: &[u8]) -> Option<Report> {
+    // A list would do for the reader of JSON, but is no report.
+    if line.trim_ascii_start().first() != Some(&b'{') {
+        return None;
+    }
     let line: Line = serde_json::from_slice(line).ok()?;
     let percent = line
         .percent
