@@ -139,6 +139,11 @@ impl Core {
                 .place
                 .is_none_or(|place| self.nodes.free.contains(&place));
             ensure!(listed, "{name}: not in the index of nodes with room");
+            let overbooked = self.nodes.overbooked.contains(&key);
+            ensure!(
+                overbooked == node.overbooked(),
+                "{name}: overbooked: {overbooked} is out of date"
+            );
             if let Some(session) = &node.session {
                 let found = self.nodes.by_session.get(&session.id);
                 ensure!(found == Some(&key), "{name}: its stream names another");

@@ -14,6 +14,7 @@ use crate::core::Core;
 use crate::effect::{Effects, Offer, Send};
 use crate::ending::End;
 use crate::place;
+use crate::rebalance::STUCK_MS;
 use crate::record::{BatchId, OfferRow, OfferedAttempt, Write};
 use crate::task::{Attempt, Phase};
 
@@ -63,6 +64,7 @@ impl Core {
         for (node, (batch, list)) in offers {
             self.offer(now, node, batch, list, fx);
         }
+        self.rebalance(now, fx);
     }
 
     /// A task that is placed again leaves its orphaned attempt behind and is charged for it. False: that was the
@@ -134,6 +136,8 @@ impl Core {
             phase: Phase::Offered,
             orphan: false,
             offered: now.wall,
+            offered_mono: now.mono,
+            revoked: false,
             started: None,
             expires: now.mono.plus(self.settings.lease_ms),
             backstop: None,
@@ -200,6 +204,9 @@ impl Core {
             fx.sends.push((session.id, send));
         }
         self.wake_node_by(key, now.mono.plus(self.settings.lease_ms));
+        if self.nodes.overbooked.contains(&key) {
+            self.wake_node_by(key, now.mono.plus(STUCK_MS));
+        }
         fx.writes.push(Write::Offer(row));
     }
 }

@@ -110,6 +110,7 @@ impl Core {
         let node = &mut self.nodes[node];
         if result.outcome == Outcome::Succeeded {
             node.succeeded += 1;
+            node.learn_pace(result.run_ms);
             node.run_ms = node.run_ms.saturating_add(result.run_ms);
         } else {
             node.failed += 1;

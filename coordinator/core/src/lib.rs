@@ -27,6 +27,7 @@ mod place;
 mod pools;
 mod query;
 mod queue;
+mod rebalance;
 pub mod record;
 mod restore;
 mod session;

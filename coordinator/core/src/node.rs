@@ -17,6 +17,9 @@ use crate::record::NodeRow;
 /// Room that a node must have to be looked at: half a slot, the least that a task takes.
 const LEAST_MILLI: u64 = 500;
 
+/// How much work a worker may have waiting, in milliseconds: enough to hide the way to the coordinator and back.
+const AHEAD_MS: u64 = 100;
+
 /// A known node.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
@@ -52,6 +55,8 @@ pub(crate) struct Node {
     pub(crate) succeeded: u64,
     pub(crate) failed: u64,
     pub(crate) run_ms: u64,
+    /// Microseconds that attempts run here, a moving mean of those that ended well; `None` before the first.
+    pub(crate) pace_us: Option<u64>,
     /// It takes work; what `Class::live` counts.
     pub(crate) available: bool,
     /// Its place in the index of nodes with room.
@@ -119,6 +124,7 @@ impl Node {
             succeeded: row.succeeded,
             failed: row.failed,
             run_ms: row.run_ms,
+            pace_us: None,
             available: false,
             place: None,
             wake: None,
@@ -185,7 +191,30 @@ impl Node {
 
     /// Slots for offers, those that queue at the worker included, in thousandths.
     fn slots_with_prefetch(&self) -> u64 {
-        self.slots() + u64::from(self.inventory.prefetch) * 1_000
+        self.slots() + self.prefetch() * 1_000
+    }
+
+    /// Offers that it may queue now: as many as it ends in `AHEAD_MS`, at most what its worker allows. Nothing is
+    /// queued behind work of unknown length.
+    pub(crate) fn prefetch(&self) -> u64 {
+        let allowed = u64::from(self.inventory.prefetch);
+        let Some(pace_us) = self.pace_us else {
+            return 0;
+        };
+        let at_once = (self.slots() / 1_000).max(1);
+        let ahead = (AHEAD_MS * 1_000 * at_once).checked_div(pace_us);
+        ahead.map_or(allowed, |ahead| ahead.min(allowed))
+    }
+
+    /// An attempt ended well after so long.
+    pub(crate) fn learn_pace(&mut self, run_ms: u64) {
+        let took = run_ms.saturating_mul(1_000);
+        self.pace_us = Some(self.pace_us.map_or(took, |pace| pace - pace / 8 + took / 8));
+    }
+
+    /// It holds more than it can run at once.
+    pub(crate) fn overbooked(&self) -> bool {
+        self.session.is_some() && self.used.slots_milli > self.slots()
     }
 
     /// Slots that can run something, in thousandths.
@@ -216,7 +245,7 @@ impl Node {
 
     /// Whether one more attempt of this demand may wait at the worker.
     pub(crate) fn may_queue(&self, demand: &Pools) -> bool {
-        self.inventory.prefetch > 0
+        self.prefetch() > 0
             && self.used.slots_milli + demand.slots_milli <= self.slots_with_prefetch()
             && self.other_pools_fit(demand)
     }
@@ -372,6 +401,8 @@ pub(crate) struct Nodes {
     pub(crate) by_session: BTreeMap<SessionId, NodeKey>,
     /// Nodes with room.
     pub(crate) free: BTreeSet<Place>,
+    /// Nodes that hold more than they can run at once.
+    pub(crate) overbooked: BTreeSet<NodeKey>,
 }
 
 impl Nodes {
@@ -382,6 +413,7 @@ impl Nodes {
             by_uid: BTreeMap::new(),
             by_session: BTreeMap::new(),
             free: BTreeSet::new(),
+            overbooked: BTreeSet::new(),
         }
     }
 
@@ -419,6 +451,11 @@ impl Nodes {
     /// Brings the index of nodes with room up to date.
     pub(crate) fn reindex(&mut self, key: NodeKey) {
         let node = &mut self.slab[key];
+        if node.overbooked() {
+            self.overbooked.insert(key);
+        } else {
+            self.overbooked.remove(&key);
+        }
         let place = node.place_of(key);
         if place == node.place {
             return;

@@ -146,6 +146,8 @@ impl Core {
                 phase: Phase::Recovering,
                 orphan: false,
                 offered: row.at,
+                offered_mono: now.mono,
+                revoked: false,
                 started: None,
                 expires: now.mono.plus(grace),
                 backstop: None,

@@ -87,6 +87,9 @@ pub(crate) struct Attempt {
     /// The lease has run out; the task may be placed again, which makes this attempt stale.
     pub(crate) orphan: bool,
     pub(crate) offered: Wall,
+    pub(crate) offered_mono: Mono,
+    /// It was asked back because another node could start it at once.
+    pub(crate) revoked: bool,
     pub(crate) started: Option<Wall>,
     pub(crate) expires: Mono,
     pub(crate) backstop: Option<Mono>,

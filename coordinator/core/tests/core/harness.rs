@@ -25,12 +25,12 @@ use openclaw_core::view::{Explanation, LiveTask, NodeView};
 
 /// What every write has left.
 #[derive(Default)]
-pub struct Disk {
-    pub submits: BTreeMap<TaskId, SubmitRow>,
-    pub offers: BTreeMap<BatchId, OfferRow>,
-    pub states: BTreeMap<TaskId, StateRow>,
-    pub finals: BTreeMap<TaskId, FinalRow>,
-    pub nodes: BTreeMap<Arc<str>, NodeRow>,
+pub(crate) struct Disk {
+    pub(crate) submits: BTreeMap<TaskId, SubmitRow>,
+    pub(crate) offers: BTreeMap<BatchId, OfferRow>,
+    pub(crate) states: BTreeMap<TaskId, StateRow>,
+    pub(crate) finals: BTreeMap<TaskId, FinalRow>,
+    pub(crate) nodes: BTreeMap<Arc<str>, NodeRow>,
 }
 
 impl Disk {
@@ -96,14 +96,14 @@ impl Disk {
 }
 
 /// A core and everything round it.
-pub struct World {
-    pub core: Core,
-    pub settings: Settings,
-    pub now: Now,
-    pub disk: Disk,
-    pub sends: Vec<(SessionId, Send)>,
-    pub closes: Vec<(SessionId, Close)>,
-    pub notices: Vec<Notice>,
+pub(crate) struct World {
+    pub(crate) core: Core,
+    pub(crate) settings: Settings,
+    pub(crate) now: Now,
+    pub(crate) disk: Disk,
+    pub(crate) sends: Vec<(SessionId, Send)>,
+    pub(crate) closes: Vec<(SessionId, Close)>,
+    pub(crate) notices: Vec<Notice>,
     replies: BTreeMap<ReplyId, Reply>,
     next_reply: u64,
     next_task: u128,
@@ -113,18 +113,18 @@ pub struct World {
 
 /// A worker as the test plays it.
 #[derive(Clone)]
-pub struct Worker {
-    pub name: &'static str,
-    pub session: SessionId,
-    pub hello: Hello,
-    pub seq: u64,
+pub(crate) struct Worker {
+    pub(crate) name: &'static str,
+    pub(crate) session: SessionId,
+    pub(crate) hello: Hello,
+    pub(crate) seq: u64,
 }
 
-pub fn world() -> World {
+pub(crate) fn world() -> World {
     world_with(Settings::default())
 }
 
-pub fn world_with(settings: Settings) -> World {
+pub(crate) fn world_with(settings: Settings) -> World {
     let now = Now {
         mono: Mono(1_000),
         wall: Wall(1_700_000_000_000),
@@ -145,14 +145,14 @@ pub fn world_with(settings: Settings) -> World {
     }
 }
 
-pub fn principal() -> Principal {
+pub(crate) fn principal() -> Principal {
     Principal {
         user: "ann".into(),
         role: Role::Admin,
     }
 }
 
-pub fn skill(name: &str) -> Skill {
+pub(crate) fn skill(name: &str) -> Skill {
     Skill {
         name: name.into(),
         version: "1.2".into(),
@@ -171,7 +171,7 @@ pub fn skill(name: &str) -> Skill {
 }
 
 /// A worker with these skills and slots.
-pub fn worker(name: &'static str, skills: &[&str], slots: u64) -> Hello {
+pub(crate) fn worker(name: &'static str, skills: &[&str], slots: u64) -> Hello {
     Hello {
         protocol_min: 1,
         protocol_max: 1,
@@ -210,7 +210,7 @@ pub fn worker(name: &'static str, skills: &[&str], slots: u64) -> Hello {
 }
 
 /// A task that runs this skill.
-pub fn task(skill: &str) -> NewTask {
+pub(crate) fn task(skill: &str) -> NewTask {
     NewTask {
         id: TaskId(0),
         id_given: false,
@@ -235,13 +235,13 @@ pub fn task(skill: &str) -> NewTask {
     }
 }
 
-pub fn held(lease: LeaseId, state: HeldState) -> Held {
+pub(crate) fn held(lease: LeaseId, state: HeldState) -> Held {
     Held { lease, state }
 }
 
 impl World {
     /// One event, a turn of the core, and a look at every index.
-    pub fn event(&mut self, event: Event) {
+    pub(crate) fn event(&mut self, event: Event) {
         let mut fx = Effects::default();
         self.core.handle(self.now, event, &mut fx);
         self.core.advance(self.now, &mut fx);
@@ -262,7 +262,7 @@ impl World {
     }
 
     /// Time passes; every deadline on the way is met at its moment.
-    pub fn pass(&mut self, span_ms: u64) {
+    pub(crate) fn pass(&mut self, span_ms: u64) {
         let end = self.now.mono.plus(span_ms);
         while let Some(due) = self.core.next_deadline().filter(|due| *due <= end) {
             self.step_to(due.max(self.now.mono));
@@ -274,7 +274,7 @@ impl World {
     }
 
     /// Time passes while a worker goes on sending heartbeats that list nothing.
-    pub fn pass_with(&mut self, alive: &Worker, span_ms: u64) {
+    pub(crate) fn pass_with(&mut self, alive: &Worker, span_ms: u64) {
         let mut left = span_ms;
         while left > 0 {
             let step = left.min(5_000);
@@ -297,7 +297,7 @@ impl World {
     }
 
     /// Submits tasks in one request; tasks without an id get one.
-    pub fn submit_all(&mut self, mut tasks: Vec<NewTask>) -> Result<Vec<Accepted>, Refusal> {
+    pub(crate) fn submit_all(&mut self, mut tasks: Vec<NewTask>) -> Result<Vec<Accepted>, Refusal> {
         for task in &mut tasks {
             if task.id == TaskId(0) {
                 self.next_task += 1;
@@ -314,11 +314,15 @@ impl World {
         }
     }
 
-    pub fn submit(&mut self, task: NewTask) -> TaskId {
+    pub(crate) fn submit(&mut self, task: NewTask) -> TaskId {
         self.submit_all(vec![task]).unwrap()[0].id
     }
 
-    pub fn cancel_as(&mut self, principal: Principal, task: TaskId) -> Result<TaskState, Refusal> {
+    pub(crate) fn cancel_as(
+        &mut self,
+        principal: Principal,
+        task: TaskId,
+    ) -> Result<TaskState, Refusal> {
         match self.ask(|reply| Event::Cancel {
             principal,
             task,
@@ -330,22 +334,22 @@ impl World {
         }
     }
 
-    pub fn cancel(&mut self, task: TaskId) -> TaskState {
+    pub(crate) fn cancel(&mut self, task: TaskId) -> TaskState {
         self.cancel_as(principal(), task).unwrap()
     }
 
-    pub fn query(&mut self, query: Query) -> Reply {
+    pub(crate) fn query(&mut self, query: Query) -> Reply {
         self.ask(|reply| Event::Query { query, reply })
     }
 
-    pub fn live(&mut self, id: TaskId) -> LiveTask {
+    pub(crate) fn live(&mut self, id: TaskId) -> LiveTask {
         match self.query(Query::Task(id)) {
             Reply::Task(Some(task)) => *task,
             other => panic!("{id} is not live: {other:?}"),
         }
     }
 
-    pub fn explain(&mut self, id: TaskId) -> Explanation {
+    pub(crate) fn explain(&mut self, id: TaskId) -> Explanation {
         match self.query(Query::Explain(id)) {
             Reply::Explained(Some(explanation)) => *explanation,
             other => panic!("{other:?}"),
@@ -353,26 +357,26 @@ impl World {
     }
 
     /// A live task's state, or the final one.
-    pub fn status(&mut self, id: TaskId) -> TaskStatus {
+    pub(crate) fn status(&mut self, id: TaskId) -> TaskStatus {
         match self.disk.finals.get(&id) {
             Some(row) => row.status,
             None => self.live(id).state.status,
         }
     }
 
-    pub fn code(&mut self, id: TaskId) -> ReasonCode {
+    pub(crate) fn code(&mut self, id: TaskId) -> ReasonCode {
         match self.disk.finals.get(&id) {
             Some(row) => row.code,
             None => self.live(id).state.code,
         }
     }
 
-    pub fn finished(&self, id: TaskId) -> &FinalRow {
+    pub(crate) fn finished(&self, id: TaskId) -> &FinalRow {
         self.disk.finals.get(&id).expect("a final record")
     }
 
     /// Opens a stream with this Hello.
-    pub fn open(&mut self, hello: Hello) -> SessionId {
+    pub(crate) fn open(&mut self, hello: Hello) -> SessionId {
         self.next_session += 1;
         let session = SessionId(self.next_session);
         let event = SessionEvent::Opened(Box::new(hello));
@@ -381,7 +385,7 @@ impl World {
     }
 
     /// A worker joins and is welcome.
-    pub fn join(&mut self, hello: Hello) -> Worker {
+    pub(crate) fn join(&mut self, hello: Hello) -> Worker {
         let name = Box::leak(hello.name.clone());
         let session = self.open(hello.clone());
         let worker = Worker {
@@ -398,19 +402,23 @@ impl World {
         worker
     }
 
-    pub fn say(&mut self, worker: &Worker, event: SessionEvent) {
+    pub(crate) fn say(&mut self, worker: &Worker, event: SessionEvent) {
         self.event(Event::Session {
             session: worker.session,
             event,
         });
     }
 
-    pub fn disconnect(&mut self, worker: &Worker) {
+    pub(crate) fn disconnect(&mut self, worker: &Worker) {
         self.say(worker, SessionEvent::Closed);
     }
 
     /// The same process comes back with what it holds.
-    pub fn reconnect(&mut self, worker: &mut Worker, holds: &[Held]) -> Vec<(LeaseId, Verdict)> {
+    pub(crate) fn reconnect(
+        &mut self,
+        worker: &mut Worker,
+        holds: &[Held],
+    ) -> Vec<(LeaseId, Verdict)> {
         let hello = Hello {
             held: holds.to_vec(),
             ..worker.hello.clone()
@@ -419,7 +427,7 @@ impl World {
         self.welcome(worker.session).expect("welcome").verdicts
     }
 
-    pub fn heartbeat(
+    pub(crate) fn heartbeat(
         &mut self,
         worker: &mut Worker,
         seen_offer_seq: u64,
@@ -445,14 +453,14 @@ impl World {
         verdicts.flatten().collect()
     }
 
-    pub fn welcome(&self, session: SessionId) -> Option<Welcome> {
+    pub(crate) fn welcome(&self, session: SessionId) -> Option<Welcome> {
         self.sends.iter().rev().find_map(|(to, send)| match send {
             Send::Welcome(welcome) if *to == session => Some((**welcome).clone()),
             _ => None,
         })
     }
 
-    pub fn refusal(&self, session: SessionId) -> Refusal {
+    pub(crate) fn refusal(&self, session: SessionId) -> Refusal {
         let close = self.closes.iter().find(|(to, _)| *to == session);
         match close {
             Some((_, Close::Refused(refusal))) => refusal.clone(),
@@ -461,7 +469,7 @@ impl World {
     }
 
     /// Takes the offers that were sent to a worker since the last look.
-    pub fn offers(&mut self, worker: &Worker) -> Vec<Offer> {
+    pub(crate) fn offers(&mut self, worker: &Worker) -> Vec<Offer> {
         let mut taken = Vec::new();
         self.sends.retain(|(to, send)| match send {
             Send::Offers { offers, .. } if *to == worker.session => {
@@ -473,13 +481,13 @@ impl World {
         taken
     }
 
-    pub fn one_offer(&mut self, worker: &Worker) -> Offer {
+    pub(crate) fn one_offer(&mut self, worker: &Worker) -> Offer {
         let offers = self.offers(worker);
         assert_eq!(offers.len(), 1, "{offers:?}");
         offers[0]
     }
 
-    pub fn start(&mut self, worker: &Worker, lease: LeaseId) {
+    pub(crate) fn start(&mut self, worker: &Worker, lease: LeaseId) {
         self.say(
             worker,
             SessionEvent::Updates {
@@ -489,15 +497,15 @@ impl World {
         );
     }
 
-    pub fn end(&mut self, worker: &Worker, lease: LeaseId, outcome: Outcome) {
+    pub(crate) fn end(&mut self, worker: &Worker, lease: LeaseId, outcome: Outcome) {
         self.end_with(worker, lease, outcome, None);
     }
 
-    pub fn exit(&mut self, worker: &Worker, lease: LeaseId, code: i32) {
+    pub(crate) fn exit(&mut self, worker: &Worker, lease: LeaseId, code: i32) {
         self.end_with(worker, lease, Outcome::Exit, Some(code));
     }
 
-    pub fn end_with(
+    pub(crate) fn end_with(
         &mut self,
         worker: &Worker,
         lease: LeaseId,
@@ -520,8 +528,21 @@ impl World {
         self.say(worker, SessionEvent::Results(vec![result]));
     }
 
+    /// An attempt ends well after so many milliseconds.
+    pub(crate) fn end_after(&mut self, worker: &Worker, lease: LeaseId, run_ms: u64) {
+        let result = AttemptResult {
+            lease,
+            outcome: Outcome::Succeeded,
+            exit_code: None,
+            message: "".into(),
+            run_ms,
+            payload: Bytes::new(),
+        };
+        self.say(worker, SessionEvent::Results(vec![result]));
+    }
+
     /// Leases acknowledged to a worker since the last look.
-    pub fn acks(&mut self, worker: &Worker) -> Vec<LeaseId> {
+    pub(crate) fn acks(&mut self, worker: &Worker) -> Vec<LeaseId> {
         let mut taken = Vec::new();
         self.sends.retain(|(to, send)| match send {
             Send::ResultAcks(leases) if *to == worker.session => {
@@ -533,7 +554,7 @@ impl World {
         taken
     }
 
-    pub fn node(&self, name: &str) -> NodeView {
+    pub(crate) fn node(&self, name: &str) -> NodeView {
         let view = self.core.view(self.now);
         view.nodes
             .into_iter()
@@ -542,7 +563,7 @@ impl World {
     }
 
     /// The coordinator dies and starts again from what was written.
-    pub fn restart(&mut self, away_ms: u64) {
+    pub(crate) fn restart(&mut self, away_ms: u64) {
         self.epoch += 1;
         self.now = Now {
             mono: Mono(500),

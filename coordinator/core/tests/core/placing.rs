@@ -1,9 +1,11 @@
 use openclaw_common::code::ReasonCode;
 use openclaw_common::status::{Outcome, Priority, Strategy, TaskStatus, TaskType};
 use openclaw_common::time::Wall;
+use openclaw_core::effect::{Offer, Send};
+use openclaw_core::event::SessionEvent;
 use openclaw_core::model::{Hello, NewTask, Requirements};
 
-use crate::harness::{task, worker, world};
+use crate::harness::{Worker, World, task, worker, world};
 
 fn with(change: impl FnOnce(&mut Requirements)) -> NewTask {
     let mut task = task("echo");
@@ -116,7 +118,7 @@ fn a_version_requirement_is_kept() {
     let mut world = world();
     let node = world.join(worker("n", &["echo"], 5));
     let ok = world.submit(with(|req| {
-        req.skills = vec!["echo >= 1.1".parse().unwrap()]
+        req.skills = vec!["echo >= 1.1".parse().unwrap()];
     }));
     let new = world.submit(with(|req| req.skills = vec!["echo >= 2".parse().unwrap()]));
     assert_eq!(world.one_offer(&node).task, ok);
@@ -197,16 +199,80 @@ fn a_task_for_later_waits_for_its_time() {
     assert_eq!(world.one_offer(&node).task, id);
 }
 
-#[test]
-fn a_prefetching_node_queues_a_little_more_than_it_can_run() {
-    let mut world = world();
-    let mut hello: Hello = worker("n", &["echo"], 1);
-    hello.inventory.prefetch = 2;
-    let node = world.join(hello);
+fn prefetching(name: &'static str, prefetch: u32) -> Hello {
+    let mut hello = worker(name, &["echo"], 1);
+    hello.inventory.prefetch = prefetch;
+    hello
+}
+
+/// A node that is known to be quick, with one running attempt and the rest of its offers queued.
+fn quick_node(world: &mut World, prefetch: u32) -> (Worker, Vec<Offer>) {
+    let node = world.join(prefetching("quick", prefetch));
+    world.submit(task("echo"));
+    let first = world.one_offer(&node).lease;
+    world.end_after(&node, first, 1);
     world
         .submit_all((0..5).map(|_| task("echo")).collect())
         .unwrap();
-    assert_eq!(world.offers(&node).len(), 3);
+    let offers = world.offers(&node);
+    world.start(&node, offers[0].lease);
+    (node, offers)
+}
+
+#[test]
+fn nothing_queues_behind_work_of_unknown_length() {
+    let mut world = world();
+    let node = world.join(prefetching("n", 2));
+    world
+        .submit_all((0..5).map(|_| task("echo")).collect())
+        .unwrap();
+    assert_eq!(world.offers(&node).len(), 1);
+}
+
+#[test]
+fn a_node_with_short_tasks_queues_a_few_more_than_it_can_run() {
+    let mut world = world();
+    let (_, offers) = quick_node(&mut world, 2);
+    assert_eq!(offers.len(), 3);
+}
+
+#[test]
+fn a_node_with_long_tasks_queues_none() {
+    let mut world = world();
+    let node = world.join(prefetching("n", 2));
+    world
+        .submit_all((0..5).map(|_| task("echo")).collect())
+        .unwrap();
+    let lease = world.one_offer(&node).lease;
+    world.end_after(&node, lease, 60_000);
+    assert_eq!(world.offers(&node).len(), 1);
+}
+
+#[test]
+fn offers_that_are_stuck_are_asked_back_for_an_idle_node() {
+    let mut world = world();
+    let (node, offers) = quick_node(&mut world, 2);
+    let other = world.join(worker("idle", &["echo"], 1));
+    let taken = world.one_offer(&other);
+    world.end(&other, taken.lease, Outcome::Succeeded);
+    let taken = world.one_offer(&other);
+    world.end(&other, taken.lease, Outcome::Succeeded);
+    world.sends.clear();
+    world.pass(100);
+    let revoked = offers[2].lease;
+    assert_eq!(
+        world.sends,
+        [(node.session, Send::Revoke(vec![revoked]))],
+        "one idle slot, one offer"
+    );
+    world.say(
+        &node,
+        SessionEvent::Released {
+            leases: vec![revoked],
+            reason: "".into(),
+        },
+    );
+    assert_eq!(world.one_offer(&other).task, offers[2].task);
 }
 
 #[test]
