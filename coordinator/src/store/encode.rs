@@ -49,7 +49,10 @@ impl<'a> Encoder<'a> {
         Self {
             commit,
             scattered,
-            ops: Ops::default(),
+            ops: Ops {
+                commit,
+                ..Ops::default()
+            },
         }
     }
 
@@ -114,11 +117,16 @@ impl<'a> Encoder<'a> {
         }
         let bytes = message.encode_to_vec();
         let parts = parts_of(bytes.len());
-        let value = envelope::seal(&at, self.commit, true, parts.encoded_len(), |to| parts.encode_raw(to));
+        let value = envelope::seal(&at, self.commit, true, parts.encoded_len(), |to| {
+            parts.encode_raw(to)
+        });
         self.ops.adds.push((at.clone(), value));
         self.chunks(&at, Part::Message, &bytes);
         if changes {
-            let place = Place { commit: self.commit, chunks: parts.chunks };
+            let place = Place {
+                commit: self.commit,
+                chunks: parts.chunks,
+            };
             self.scattered.0.insert(at, place);
         }
     }
@@ -131,11 +139,16 @@ impl<'a> Encoder<'a> {
         self.forget_chunks(&at, parts.map_or(0, |parts| parts.chunks));
         let value = match parts {
             None => envelope::seal(&at, self.commit, false, size, |to| message.encode_raw(to)),
-            Some(parts) => envelope::seal(&at, self.commit, true, parts.encoded_len(), |to| parts.encode_raw(to)),
+            Some(parts) => envelope::seal(&at, self.commit, true, parts.encoded_len(), |to| {
+                parts.encode_raw(to)
+            }),
         };
         if let (Some(bytes), Some(parts)) = (bytes, parts) {
             self.chunks(&at, Part::Message, &bytes);
-            let place = Place { commit: self.commit, chunks: parts.chunks };
+            let place = Place {
+                commit: self.commit,
+                chunks: parts.chunks,
+            };
             self.scattered.0.insert(at.clone(), place);
         }
         self.ops.changes.push(Change::Put(at, value));
@@ -161,7 +174,9 @@ impl<'a> Encoder<'a> {
     fn chunks(&mut self, owner: &[u8], part: Part, bytes: &[u8]) {
         for (index, chunk) in (0..).zip(bytes.chunks(CHUNK_BYTES)) {
             let at = key::chunk(owner, part, self.commit, index);
-            let value = envelope::seal(&at, self.commit, false, chunk.len(), |to| to.extend_from_slice(chunk));
+            let value = envelope::seal(&at, self.commit, false, chunk.len(), |to| {
+                to.extend_from_slice(chunk)
+            });
             self.ops.adds.push((at, value));
         }
     }

@@ -25,6 +25,8 @@ pub(crate) enum Change {
 /// commit, and dropping them undoes it exactly.
 #[derive(Debug, Default)]
 pub(crate) struct Ops {
+    /// Number of the commit.
+    pub(crate) commit: u64,
     /// Rows whose keys were never used before; a row stands before its chunks.
     pub(crate) adds: Vec<(Vec<u8>, Vec<u8>)>,
     /// Rows replaced or deleted, in order, the mark of the commit among them.
@@ -62,6 +64,10 @@ pub(crate) trait Engine: Send + 'static {
     /// Most writes of a batch that go into one `apply`, when the batch may be split.
     fn piece(&self) -> usize;
 
+    /// The number of a commit that is known to have been durable, told by something else than the rows. Rows that end
+    /// before it are damaged, however sound they look.
+    fn witnessed(&self) -> Option<u64>;
+
     /// Reads what has been applied.
     fn view(&self) -> Self::View;
 
@@ -75,5 +81,9 @@ pub(crate) trait View: Clone + Send + Sync + 'static {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError>;
 
     /// Rows of a range in order, until the visitor breaks. The visitor must not read from the same view.
-    fn visit(&self, span: &Span, visitor: &mut dyn FnMut(&[u8], &[u8]) -> Visit) -> Result<(), StoreError>;
+    fn visit(
+        &self,
+        span: &Span,
+        visitor: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError>;
 }

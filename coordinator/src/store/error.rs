@@ -48,6 +48,14 @@ pub enum StoreError {
         /// The engine that was asked for.
         wanted: &'static str,
     },
+    /// No such engine in this build.
+    #[error("this build has no {wanted} engine for the store at {}; set storage.type: sled", path.display())]
+    NoEngine {
+        /// The store.
+        path: PathBuf,
+        /// The engine that was asked for.
+        wanted: &'static str,
+    },
     /// Written by a newer program.
     #[error("the store at {} has schema {found}, this program knows schema {known}; use the newer program", path.display())]
     Schema {
@@ -110,7 +118,11 @@ impl StoreError {
         let path = path.to_owned();
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
-            _ => Self::Io { path, doing, source },
+            _ => Self::Io {
+                path,
+                doing,
+                source,
+            },
         }
     }
 }

@@ -35,13 +35,18 @@ pub(super) fn write<E: Engine>(store: &mut RowStore<E>, file: &Path) -> Result<u
     let count = File::create(&temporary).map_err(failed).and_then(|out| {
         let mut out = Summed::new(BufWriter::new(out));
         let count = write_rows(store, commit, &mut out, file)?;
-        let out = out.inner.into_inner().map_err(|error| failed(error.into_error()))?;
+        let out = out
+            .inner
+            .into_inner()
+            .map_err(|error| failed(error.into_error()))?;
         out.sync_all().map_err(failed)?;
         Ok(count)
     });
     let renamed = count.and_then(|count| {
         fs::rename(&temporary, file).map_err(failed)?;
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
         files::sync_dir(folder.unwrap_or(Path::new("."))).map_err(failed)?;
         Ok(count)
     });
@@ -91,6 +96,7 @@ pub(super) fn read<E: Engine>(store: &mut RowStore<E>, file: &Path) -> Result<u6
     }
     let mut rows = ExportFile::open(file)?;
     let mut last = Vec::new();
+    // Commit 0: an import is no commit, and none is known to be durable until it is loaded.
     let mut step = Ops::default();
     while let Some((at, value)) = rows.next()? {
         if at.starts_with(key::META) {
@@ -128,7 +134,9 @@ impl<W: Write> Summed<W> {
 
     fn row(&mut self, at: &[u8], value: &[u8]) -> io::Result<()> {
         for part in [at, value] {
-            let length = u32::try_from(part.len()).ok().filter(|length| *length <= LONGEST);
+            let length = u32::try_from(part.len())
+                .ok()
+                .filter(|length| *length <= LONGEST);
             let length = length.ok_or_else(|| io::Error::other("a row is too long to export"))?;
             self.put(&length.to_be_bytes())?;
         }
@@ -147,14 +155,19 @@ struct ExportFile {
 
 impl ExportFile {
     fn open(path: &Path) -> Result<Self, StoreError> {
-        let input = File::open(path).map_err(|source| StoreError::io(path, "import from", source))?;
+        let input =
+            File::open(path).map_err(|source| StoreError::io(path, "import from", source))?;
         let mut file = Self {
             path: path.to_owned(),
             input: BufReader::new(input),
             sum: crc32fast::Hasher::new(),
             count: 0,
         };
-        if file.take::<8>()? == *MAGIC { Ok(file) } else { Err(file.bad("it does not begin like one")) }
+        if file.take::<8>()? == *MAGIC {
+            Ok(file)
+        } else {
+            Err(file.bad("it does not begin like one"))
+        }
     }
 
     fn bad(&self, detail: &str) -> StoreError {
@@ -165,10 +178,12 @@ impl ExportFile {
     }
 
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), StoreError> {
-        self.input.read_exact(bytes).map_err(|source| match source.kind() {
-            io::ErrorKind::UnexpectedEof => self.bad("it is cut short"),
-            _ => StoreError::io(&self.path, "import from", source),
-        })?;
+        self.input
+            .read_exact(bytes)
+            .map_err(|source| match source.kind() {
+                io::ErrorKind::UnexpectedEof => self.bad("it is cut short"),
+                _ => StoreError::io(&self.path, "import from", source),
+            })?;
         self.sum.update(bytes);
         Ok(())
     }

@@ -31,9 +31,19 @@ pub(super) struct Meta {
 
 /// Reads `m/`. A store without a last commit must be empty.
 pub(super) fn meta<V: View>(rows: &Rows<'_, V>) -> Result<Meta, StoreError> {
-    let missing = |at: &[u8]| damaged(rows.path, at, &Invalid::new("the row is missing, others are there"));
+    let missing = |at: &[u8]| {
+        damaged(
+            rows.path,
+            at,
+            &Invalid::new("the row is missing, others are there"),
+        )
+    };
     let Some(commit) = rows.get(key::META_COMMIT)? else {
-        return if is_empty(rows)? { Ok(Meta::default()) } else { Err(missing(key::META_COMMIT)) };
+        return if is_empty(rows)? {
+            Ok(Meta::default())
+        } else {
+            Err(missing(key::META_COMMIT))
+        };
     };
     let number = |at: &[u8]| -> Result<u64, StoreError> {
         let row = rows.get(at)?.ok_or_else(|| missing(at))?;
@@ -42,11 +52,18 @@ pub(super) fn meta<V: View>(rows: &Rows<'_, V>) -> Result<Meta, StoreError> {
     let found = u32::try_from(number(key::META_SCHEMA)?).unwrap_or(u32::MAX);
     if found > SCHEMA {
         let path = rows.path.to_owned();
-        return Err(StoreError::Schema { path, found, known: SCHEMA });
+        return Err(StoreError::Schema {
+            path,
+            found,
+            known: SCHEMA,
+        });
     }
-    let cluster = rows.get(key::META_CLUSTER)?.ok_or_else(|| missing(key::META_CLUSTER))?;
+    let cluster = rows
+        .get(key::META_CLUSTER)?
+        .ok_or_else(|| missing(key::META_CLUSTER))?;
     let cluster = rows.decode::<wire::Hash>(key::META_CLUSTER, cluster.message)?;
-    let cluster = convert::number(Some(cluster)).map_err(|wrong| damaged(rows.path, key::META_CLUSTER, &wrong))?;
+    let cluster = convert::number(Some(cluster))
+        .map_err(|wrong| damaged(rows.path, key::META_CLUSTER, &wrong))?;
     let mark: wire::Mark = rows.decode(key::META_COMMIT, commit.message)?;
     Ok(Meta {
         cluster: Some(ClusterId(cluster)),
@@ -136,16 +153,25 @@ impl<V: View> Loading<'_, V> {
                 torn.push(Change::Delete(at.to_vec()));
             } else if row.in_parts {
                 in_parts.push((at.to_vec(), row.commit, row.content.to_vec()));
-            } else if let Some(one) = decode(at, row.content, names).map_err(|wrong| damaged(path, at, &wrong))? {
+            } else if let Some(one) =
+                decode(at, row.content, names).map_err(|wrong| damaged(path, at, &wrong))?
+            {
                 found.push(one);
             }
             Ok(ControlFlow::Continue(()))
         })?;
         for (at, commit, content) in in_parts {
             let parts: wire::Parts = self.rows.decode(&at, content.as_slice())?;
-            self.scattered.found(&at, Place { commit, chunks: parts.chunks });
+            self.scattered.found(
+                &at,
+                Place {
+                    commit,
+                    chunks: parts.chunks,
+                },
+            );
             let message = self.rows.parts(&at, Part::Message, commit, parts)?;
-            let one = decode(&at, &message, &mut self.names).map_err(|wrong| damaged(path, &at, &wrong))?;
+            let one = decode(&at, &message, &mut self.names)
+                .map_err(|wrong| damaged(path, &at, &wrong))?;
             found.extend(one);
         }
         Ok(found)

@@ -57,6 +57,11 @@ impl Disk {
 
     /// Opens the store on it. `Locked` while another handle is open, `Full` while the disk is set full.
     pub fn open(&self, start: Start) -> Result<Box<dyn Store>, StoreError> {
+        Ok(Box::new(RowStore::new(self.engine()?, start)))
+    }
+
+    /// The engine alone.
+    pub(super) fn engine(&self) -> Result<Memory, StoreError> {
         let mut platter = self.lock();
         let path = path();
         if platter.open {
@@ -67,13 +72,11 @@ impl Disk {
         }
         platter.open = true;
         platter.owner += 1;
-        let engine = Memory {
+        Ok(Memory {
             disk: self.clone(),
             owner: platter.owner,
             path,
-        };
-        drop(platter);
-        Ok(Box::new(RowStore::new(engine, start)))
+        })
     }
 
     /// The process that had it open is gone, whatever it still believes: its handle no longer reaches the disk.
@@ -125,13 +128,20 @@ impl Disk {
     /// Rows on the disk whose keys begin so.
     pub fn count(&self, prefix: &str) -> usize {
         let platter = self.lock();
-        platter.rows.keys().filter(|key| key.starts_with(prefix.as_bytes())).count()
+        platter
+            .rows
+            .keys()
+            .filter(|key| key.starts_with(prefix.as_bytes()))
+            .count()
     }
 
     /// Flips one bit of the `index`th row whose key begins so; false when there is none or its value is empty.
     pub fn damage(&self, prefix: &str, index: usize, bit: usize) -> bool {
         let mut platter = self.lock();
-        let mut rows = platter.rows.iter_mut().filter(|(key, _)| key.starts_with(prefix.as_bytes()));
+        let mut rows = platter
+            .rows
+            .iter_mut()
+            .filter(|(key, _)| key.starts_with(prefix.as_bytes()));
         let Some((_, value)) = rows.nth(index).filter(|(_, value)| !value.is_empty()) else {
             return false;
         };
@@ -158,12 +168,19 @@ impl Platter {
         self.steps += 1;
         let steps = self.steps;
         let at = self.faults.iter().position(|(step, _)| *step <= steps);
-        let planned = at.and_then(|at| self.faults.remove(at)).map(|(_, fault)| fault);
-        if self.full { Some(Fault::Full) } else { planned }
+        let planned = at
+            .and_then(|at| self.faults.remove(at))
+            .map(|(_, fault)| fault);
+        if self.full {
+            Some(Fault::Full)
+        } else {
+            planned
+        }
     }
 
     fn add(&mut self, rows: impl Iterator<Item = (Vec<u8>, Vec<u8>)>) {
-        self.rows.extend(rows.map(|(key, value)| (key, value.into())));
+        self.rows
+            .extend(rows.map(|(key, value)| (key, value.into())));
     }
 
     fn write(&mut self, ops: Ops) {
@@ -178,7 +195,7 @@ impl Platter {
 }
 
 /// One opening of a disk.
-struct Memory {
+pub(super) struct Memory {
     disk: Disk,
     owner: u64,
     path: PathBuf,
@@ -212,6 +229,10 @@ impl Engine for Memory {
         self.disk.lock().piece.unwrap_or(usize::MAX)
     }
 
+    fn witnessed(&self) -> Option<u64> {
+        None
+    }
+
     fn view(&self) -> MemoryView {
         MemoryView {
             disk: self.disk.clone(),
@@ -219,7 +240,10 @@ impl Engine for Memory {
         }
     }
 
-    #[expect(clippy::panic, reason = "asked for by a test, to see that the thread above survives it")]
+    #[expect(
+        clippy::panic,
+        reason = "asked for by a test, to see that the thread above survives it"
+    )]
     fn apply(&mut self, ops: Ops) -> Result<(), StoreError> {
         let slow = self.disk.lock().slow;
         if !slow.is_zero() {
@@ -235,7 +259,9 @@ impl Engine for Memory {
                 Ok(())
             }
             Some(Fault::Refuse) => Err(self.refused("the device failed, as asked")),
-            Some(Fault::Full) => Err(StoreError::Full { path: self.path.clone() }),
+            Some(Fault::Full) => Err(StoreError::Full {
+                path: self.path.clone(),
+            }),
             Some(Fault::LoseAck) => {
                 platter.write(ops);
                 Err(self.refused("the device failed after writing, as asked"))
@@ -263,7 +289,7 @@ impl Drop for Memory {
 
 /// Reads of one opening.
 #[derive(Debug, Clone)]
-struct MemoryView {
+pub(super) struct MemoryView {
     disk: Disk,
     owner: u64,
 }
@@ -271,7 +297,11 @@ struct MemoryView {
 impl MemoryView {
     fn platter(&self) -> Result<MutexGuard<'_, Platter>, StoreError> {
         let platter = self.disk.lock();
-        if platter.owner == self.owner { Ok(platter) } else { Err(StoreError::Closed) }
+        if platter.owner == self.owner {
+            Ok(platter)
+        } else {
+            Err(StoreError::Closed)
+        }
     }
 }
 
@@ -280,14 +310,25 @@ impl View for MemoryView {
         Ok(self.platter()?.rows.get(key).cloned())
     }
 
-    fn visit(&self, span: &Span, visitor: &mut dyn FnMut(&[u8], &[u8]) -> Visit) -> Result<(), StoreError> {
+    fn visit(
+        &self,
+        span: &Span,
+        visitor: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError> {
         if span.from >= span.to {
             return Ok(());
         }
         let platter = self.platter()?;
-        let bounds = (Bound::Included(span.from.as_slice()), Bound::Excluded(span.to.as_slice()));
+        let bounds = (
+            Bound::Included(span.from.as_slice()),
+            Bound::Excluded(span.to.as_slice()),
+        );
         let mut rows = platter.rows.range::<[u8], _>(bounds);
-        while let Some((key, value)) = if span.backwards { rows.next_back() } else { rows.next() } {
+        while let Some((key, value)) = if span.backwards {
+            rows.next_back()
+        } else {
+            rows.next()
+        } {
             if visitor(key, value)? == ControlFlow::Break(()) {
                 break;
             }

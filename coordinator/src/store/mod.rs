@@ -3,16 +3,30 @@
 //! Owns: the encoding of every row, durability, fencing by epoch, what a restart finds, reads of what is committed.
 //! Never: decides anything about tasks or nodes, reads a clock, answers anybody before a batch is durable.
 
+mod caught;
+#[cfg(test)]
+mod conformance;
 mod encode;
 mod engine;
 mod error;
 mod export;
 mod load;
 pub mod memory;
+mod opener;
 mod read;
 mod record;
 mod rows;
+#[cfg(test)]
+mod samples;
+mod sled;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod thread;
 mod traits;
+mod witness;
 
 pub use error::StoreError;
+pub use opener::Opener;
+pub use thread::{Committed, Completion, Opened, StoreThread};
 pub use traits::{Batch, Limits, Page, Reader, ScanQuery, Start, Store, weight};

@@ -51,7 +51,10 @@ pub(super) struct Rows<'a, V> {
 impl<V: View> Rows<'_, V> {
     /// The row at `at`, whichever commit wrote it.
     pub(super) fn get(&self, at: &[u8]) -> Result<Option<Row>, StoreError> {
-        self.view.get(at)?.map(|value| self.row(at, &value)).transpose()
+        self.view
+            .get(at)?
+            .map(|value| self.row(at, &value))
+            .transpose()
     }
 
     fn row(&self, at: &[u8], value: &Bytes) -> Result<Row, StoreError> {
@@ -69,24 +72,42 @@ impl<V: View> Rows<'_, V> {
     }
 
     /// The message of a row.
-    pub(super) fn decode<M: Message + Default>(&self, at: &[u8], message: impl bytes::Buf) -> Result<M, StoreError> {
+    pub(super) fn decode<M: Message + Default>(
+        &self,
+        at: &[u8],
+        message: impl bytes::Buf,
+    ) -> Result<M, StoreError> {
         M::decode(message).map_err(|wrong| damaged(self.path, at, &wrong.into()))
     }
 
     /// Puts the chunks of a row together.
-    pub(super) fn parts(&self, owner: &[u8], part: Part, commit: u64, parts: wire::Parts) -> Result<Bytes, StoreError> {
+    pub(super) fn parts(
+        &self,
+        owner: &[u8],
+        part: Part,
+        commit: u64,
+        parts: wire::Parts,
+    ) -> Result<Bytes, StoreError> {
         let wrong = || damaged(self.path, owner, &Invalid::new("its chunks do not add up"));
         let size = usize::try_from(parts.bytes).map_err(|_| wrong())?;
-        let place = Place { commit, chunks: parts.chunks };
+        let place = Place {
+            commit,
+            chunks: parts.chunks,
+        };
         let mut whole = Vec::with_capacity(size.min(CHUNK_BYTES * 32));
         for index in 0..place.chunks {
             let at = key::chunk(owner, part, place.commit, index);
             let missing = || damaged(self.path, &at, &Invalid::new("a chunk is missing"));
             let value = self.view.get(&at)?.ok_or_else(missing)?;
-            let opened = envelope::open(&at, &value).map_err(|wrong| damaged(self.path, &at, &wrong))?;
+            let opened =
+                envelope::open(&at, &value).map_err(|wrong| damaged(self.path, &at, &wrong))?;
             whole.extend_from_slice(opened.content);
         }
-        if whole.len() == size { Ok(whole.into()) } else { Err(wrong()) }
+        if whole.len() == size {
+            Ok(whole.into())
+        } else {
+            Err(wrong())
+        }
     }
 
     /// Up to `most` rows of a range, copied, so that the engine is not held while they are looked at.
@@ -95,7 +116,11 @@ impl<V: View> Rows<'_, V> {
         self.view.visit(span, &mut |at, value| {
             rows.push((at.to_vec(), Bytes::copy_from_slice(value)));
             let full = rows.len() >= most;
-            Ok(if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            Ok(if full {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
         })?;
         Ok(rows)
     }
@@ -126,14 +151,25 @@ impl<V: View> Shared<V> {
 
     /// Ends all reads; waits for those under way.
     pub(super) fn close(&self) {
-        drop(self.view.write().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.view
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Committed<'_, V>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Committed<'_, V>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let view = self.view.read().unwrap_or_else(PoisonError::into_inner);
         let view = view.as_ref().ok_or(StoreError::Closed)?;
         read(&Committed {
-            rows: Rows { view, path: &self.path },
+            rows: Rows {
+                view,
+                path: &self.path,
+            },
             commit: self.committed.load(Ordering::Acquire),
         })
     }
@@ -153,9 +189,19 @@ impl<V: View> Reader for Shared<V> {
     }
 
     fn scan(&self, query: &ScanQuery) -> Result<Page, StoreError> {
-        let ends = [TaskStatus::Failed, TaskStatus::Cancelled, TaskStatus::Timeout];
-        let wanted: Vec<_> = query.statuses.iter().copied().filter(|status| status.is_final()).collect();
-        if query.limit == 0 || query.scan == 0 || (wanted.is_empty() && !query.statuses.is_empty()) {
+        let ends = [
+            TaskStatus::Failed,
+            TaskStatus::Cancelled,
+            TaskStatus::Timeout,
+        ];
+        let wanted: Vec<_> = query
+            .statuses
+            .iter()
+            .copied()
+            .filter(|status| status.is_final())
+            .collect();
+        if query.limit == 0 || query.scan == 0 || (wanted.is_empty() && !query.statuses.is_empty())
+        {
             return Ok(Page::default());
         }
         self.read(|rows| {
@@ -183,7 +229,9 @@ impl<V: View> Committed<'_, V> {
 
     fn submit(&self, task: TaskId) -> Result<Option<SubmitRow>, StoreError> {
         let at = key::task(task);
-        self.get(&at)?.map(|row| self.submit_row(&at, task, row)).transpose()
+        self.get(&at)?
+            .map(|row| self.submit_row(&at, task, row))
+            .transpose()
     }
 
     fn submit_row(&self, at: &[u8], task: TaskId, row: Row) -> Result<SubmitRow, StoreError> {
@@ -191,7 +239,8 @@ impl<V: View> Committed<'_, V> {
         if let Some(parts) = message.spec_parts.take() {
             message.spec = self.rows.parts(at, Part::Blob, row.commit, parts)?;
         }
-        convert::submit_row(task, message, &mut Names::default()).map_err(|wrong| damaged(self.rows.path, at, &wrong))
+        convert::submit_row(task, message, &mut Names::default())
+            .map_err(|wrong| damaged(self.rows.path, at, &wrong))
     }
 
     fn finished(&self, task: TaskId, payloads: bool) -> Result<Option<FinalRow>, StoreError> {
@@ -204,7 +253,8 @@ impl<V: View> Committed<'_, V> {
             message.payload = self.rows.parts(&at, Part::Blob, row.commit, parts)?;
         }
         let row = convert::final_row(task, message, &mut Names::default());
-        row.map(Some).map_err(|wrong| damaged(self.rows.path, &at, &wrong))
+        row.map(Some)
+            .map_err(|wrong| damaged(self.rows.path, &at, &wrong))
     }
 
     /// Lists by looking at every task.
@@ -217,12 +267,15 @@ impl<V: View> Committed<'_, V> {
             let window = self.rows.window(&span, most)?;
             let last = window.len() < most;
             for (at, value) in window {
-                let task = key::task_of(&at).map_err(|wrong| damaged(self.rows.path, &at, &wrong))?;
+                let task =
+                    key::task_of(&at).map_err(|wrong| damaged(self.rows.path, &at, &wrong))?;
                 before = Some(task);
                 let row = self.rows.row(&at, &value)?;
                 if row.commit <= self.commit {
                     let end = self.finished(task, query.payloads)?;
-                    if wanted.is_empty() || end.as_ref().is_some_and(|end| wanted.contains(&end.status)) {
+                    if wanted.is_empty()
+                        || end.as_ref().is_some_and(|end| wanted.contains(&end.status))
+                    {
                         let submit = self.submit_row(&at, task, row)?;
                         listing.push(submit, end);
                     }
@@ -245,15 +298,21 @@ impl<V: View> Committed<'_, V> {
         let mut tasks = Vec::new();
         for &status in wanted {
             let prefix = key::ended_prefix(status);
-            for (at, _) in self.rows.window(&key::newest_first(&prefix, query.from, query.before), most)? {
-                tasks.push(key::task_of(&at).map_err(|wrong| damaged(self.rows.path, &at, &wrong))?);
+            for (at, _) in self
+                .rows
+                .window(&key::newest_first(&prefix, query.from, query.before), most)?
+            {
+                tasks
+                    .push(key::task_of(&at).map_err(|wrong| damaged(self.rows.path, &at, &wrong))?);
             }
         }
         tasks.sort_unstable_by(|a, b| b.cmp(a));
         tasks.dedup();
         for task in tasks {
             // An index row that is not committed yet has no committed end.
-            if let (Some(submit), Some(end)) = (self.submit(task)?, self.finished(task, query.payloads)?) {
+            if let (Some(submit), Some(end)) =
+                (self.submit(task)?, self.finished(task, query.payloads)?)
+            {
                 listing.push(submit, Some(end));
             }
             if listing.looked_at(task) {

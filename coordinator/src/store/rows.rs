@@ -83,6 +83,7 @@ impl<E: Engine> RowStore<E> {
 
     fn take_over(&mut self) -> Result<Loaded, StoreError> {
         let meta = load::meta(&self.rows())?;
+        self.check_witness(meta.commit)?;
         let found = load::load(&self.rows(), meta.commit)?;
         if !found.torn.is_empty() {
             tracing::warn!(
@@ -110,6 +111,18 @@ impl<E: Engine> RowStore<E> {
             last_seq: meta.last_task_seq,
             ..found.loaded
         })
+    }
+
+    /// An engine may take damage in the middle of its file for the end of the file.
+    fn check_witness(&self, commit: u64) -> Result<(), StoreError> {
+        match self.engine.witnessed() {
+            Some(witnessed) if witnessed > commit => Err(StoreError::Damaged {
+                path: self.engine.path().to_owned(),
+                key: key::shown(key::META_COMMIT),
+                detail: format!("it ends at commit {commit}, but commit {witnessed} was durable"),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn new_cluster(&self) -> ClusterId {
@@ -191,11 +204,17 @@ impl<E: Engine> Store for RowStore<E> {
         };
         if epoch != run.epoch {
             let stored = run.epoch;
-            return Err(StoreError::Fenced { stored, given: epoch });
+            return Err(StoreError::Fenced {
+                stored,
+                given: epoch,
+            });
         }
         let expected = run.seq + 1;
         if seq != expected {
-            return Err(StoreError::OutOfOrder { expected, given: seq });
+            return Err(StoreError::OutOfOrder {
+                expected,
+                given: seq,
+            });
         }
         run.seq = seq;
         for piece in pieces(batch, self.engine.piece()) {

@@ -10,7 +10,8 @@ use openclaw_common::id::{LeaseId, TaskId};
 use openclaw_common::time::Wall;
 use openclaw_core::model::NewTask;
 use openclaw_core::record::{
-    BatchId, FinalRow, Gate, KeyRow, NodeRow, OfferRow, OfferedAttempt, PastAttempt, StateRow, SubmitRow,
+    BatchId, FinalRow, Gate, KeyRow, NodeRow, OfferRow, OfferedAttempt, PastAttempt, StateRow,
+    SubmitRow,
 };
 
 use super::model::{facts, inventory, policy, requirements};
@@ -53,7 +54,11 @@ fn code(text: &str) -> Result<ReasonCode, Invalid> {
 }
 
 /// `t/`, with `spec` in place of the task's own.
-pub(crate) fn submit(row: &SubmitRow, spec: Bytes, spec_parts: Option<wire::Parts>) -> wire::Submit {
+pub(crate) fn submit(
+    row: &SubmitRow,
+    spec: Bytes,
+    spec_parts: Option<wire::Parts>,
+) -> wire::Submit {
     let task = &row.task;
     wire::Submit {
         seq: row.seq,
@@ -74,7 +79,11 @@ pub(crate) fn submit(row: &SubmitRow, spec: Bytes, spec_parts: Option<wire::Part
 }
 
 /// `t/` back; the specification is what the message holds of it.
-pub(crate) fn submit_row(id: TaskId, from: wire::Submit, names: &mut Names) -> Result<SubmitRow, Invalid> {
+pub(crate) fn submit_row(
+    id: TaskId,
+    from: wire::Submit,
+    names: &mut Names,
+) -> Result<SubmitRow, Invalid> {
     let required = from.requirements.ok_or(Invalid::new("no requirements"))?;
     let policy = from.policy.ok_or(Invalid::new("no policy"))?;
     Ok(SubmitRow {
@@ -104,7 +113,11 @@ pub(crate) fn offer(row: &OfferRow) -> wire::Offer {
         at_ms: row.at.0,
         node: row.node.to_string(),
         process_id: row.process_id.to_string(),
-        tasks: row.offers.iter().flat_map(|offer| offer.task.0.to_be_bytes()).collect(),
+        tasks: row
+            .offers
+            .iter()
+            .flat_map(|offer| offer.task.0.to_be_bytes())
+            .collect(),
         lease_epochs: row.offers.iter().map(|offer| offer.lease.epoch).collect(),
         lease_counters: row.offers.iter().map(|offer| offer.lease.counter).collect(),
         numbers: column(|offer| offer.number),
@@ -113,10 +126,19 @@ pub(crate) fn offer(row: &OfferRow) -> wire::Offer {
 }
 
 /// `a/` back.
-pub(crate) fn offer_row(id: BatchId, from: &wire::Offer, names: &mut Names) -> Result<OfferRow, Invalid> {
+pub(crate) fn offer_row(
+    id: BatchId,
+    from: &wire::Offer,
+    names: &mut Names,
+) -> Result<OfferRow, Invalid> {
     let (tasks, rest) = from.tasks.as_chunks::<16>();
     let count = tasks.len();
-    let lengths = [from.lease_epochs.len(), from.lease_counters.len(), from.numbers.len(), from.losses.len()];
+    let lengths = [
+        from.lease_epochs.len(),
+        from.lease_counters.len(),
+        from.numbers.len(),
+        from.losses.len(),
+    ];
     if !rest.is_empty() || lengths != [count; 4] {
         return Err(Invalid::new("columns of different length"));
     }
@@ -129,12 +151,14 @@ pub(crate) fn offer_row(id: BatchId, from: &wire::Offer, names: &mut Names) -> R
         node: names.shared(&from.node),
         process_id: names.shared(&from.process_id),
         offers: offers
-            .map(|((task, (&epoch, &counter)), (&number, &losses))| OfferedAttempt {
-                task: TaskId(u128::from_be_bytes(*task)),
-                lease: LeaseId { epoch, counter },
-                number,
-                losses,
-            })
+            .map(
+                |((task, (&epoch, &counter)), (&number, &losses))| OfferedAttempt {
+                    task: TaskId(u128::from_be_bytes(*task)),
+                    lease: LeaseId { epoch, counter },
+                    number,
+                    losses,
+                },
+            )
             .collect(),
     })
 }
@@ -168,13 +192,21 @@ pub(crate) fn state(row: &StateRow) -> wire::State {
             span_ms: gate.span_ms,
         }),
         started_once: row.started_once,
-        spawn_failed_on: row.spawn_failed_on.iter().map(ToString::to_string).collect(),
+        spawn_failed_on: row
+            .spawn_failed_on
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         attempts: row.attempts.iter().map(attempt).collect(),
     }
 }
 
 /// `h/` back.
-pub(crate) fn state_row(id: TaskId, from: wire::State, names: &mut Names) -> Result<StateRow, Invalid> {
+pub(crate) fn state_row(
+    id: TaskId,
+    from: wire::State,
+    names: &mut Names,
+) -> Result<StateRow, Invalid> {
     let gate = |gate: wire::Gate| -> Result<Gate, Invalid> {
         Ok(Gate {
             code: code(&gate.code)?,
@@ -192,7 +224,11 @@ pub(crate) fn state_row(id: TaskId, from: wire::State, names: &mut Names) -> Res
         cancel: from.cancel.map(Into::into),
         gate: from.gate.map(gate).transpose()?,
         started_once: from.started_once,
-        spawn_failed_on: from.spawn_failed_on.iter().map(|node| names.shared(node)).collect(),
+        spawn_failed_on: from
+            .spawn_failed_on
+            .iter()
+            .map(|node| names.shared(node))
+            .collect(),
         attempts: past_attempts(from.attempts, names)?,
     })
 }
@@ -212,7 +248,10 @@ fn attempt(from: &PastAttempt) -> wire::PastAttempt {
     }
 }
 
-fn past_attempts(from: Vec<wire::PastAttempt>, names: &mut Names) -> Result<Vec<PastAttempt>, Invalid> {
+fn past_attempts(
+    from: Vec<wire::PastAttempt>,
+    names: &mut Names,
+) -> Result<Vec<PastAttempt>, Invalid> {
     let one = |from: wire::PastAttempt| {
         Ok(PastAttempt {
             number: from.number,
@@ -221,7 +260,10 @@ fn past_attempts(from: Vec<wire::PastAttempt>, names: &mut Names) -> Result<Vec<
             offered: Wall(from.offered_ms),
             started: from.started_ms.map(Wall),
             ended: Wall(from.ended_ms),
-            outcome: from.outcome.map(|number| word(number, "outcome")).transpose()?,
+            outcome: from
+                .outcome
+                .map(|number| word(number, "outcome"))
+                .transpose()?,
             code: code(&from.code)?,
             exit_code: from.exit_code,
             message: from.message.into(),
@@ -231,7 +273,11 @@ fn past_attempts(from: Vec<wire::PastAttempt>, names: &mut Names) -> Result<Vec<
 }
 
 /// `r/`, with `payload` in place of the row's own.
-pub(crate) fn ended(row: &FinalRow, payload: Bytes, payload_parts: Option<wire::Parts>) -> wire::Final {
+pub(crate) fn ended(
+    row: &FinalRow,
+    payload: Bytes,
+    payload_parts: Option<wire::Parts>,
+) -> wire::Final {
     wire::Final {
         status: row.status.number(),
         code: row.code.as_str().to_owned(),
@@ -250,7 +296,11 @@ pub(crate) fn ended(row: &FinalRow, payload: Bytes, payload_parts: Option<wire::
 }
 
 /// `r/` back; the payload is what the message holds of it.
-pub(crate) fn final_row(id: TaskId, from: wire::Final, names: &mut Names) -> Result<FinalRow, Invalid> {
+pub(crate) fn final_row(
+    id: TaskId,
+    from: wire::Final,
+    names: &mut Names,
+) -> Result<FinalRow, Invalid> {
     Ok(FinalRow {
         id,
         status: word(from.status, "task status")?,
@@ -277,7 +327,12 @@ pub(crate) fn caller_key(task: TaskId, body_hash: u128) -> wire::Key {
 }
 
 /// `k/` back.
-pub(crate) fn key_row(user: &str, key: &str, from: wire::Key, names: &mut Names) -> Result<KeyRow, Invalid> {
+pub(crate) fn key_row(
+    user: &str,
+    key: &str,
+    from: wire::Key,
+    names: &mut Names,
+) -> Result<KeyRow, Invalid> {
     Ok(KeyRow {
         user: names.shared(user),
         key: key.into(),
@@ -304,7 +359,11 @@ pub(crate) fn node(row: &NodeRow) -> wire::Node {
 }
 
 /// `n/` back.
-pub(crate) fn node_row(name: &str, from: wire::Node, names: &mut Names) -> Result<NodeRow, Invalid> {
+pub(crate) fn node_row(
+    name: &str,
+    from: wire::Node,
+    names: &mut Names,
+) -> Result<NodeRow, Invalid> {
     let secret = from.secret_hash.as_slice().try_into();
     Ok(NodeRow {
         name: names.shared(name),

@@ -33,7 +33,13 @@ fn checksum(key: &[u8], format: u8, commit: u64, content: &[u8]) -> u32 {
 }
 
 /// The value of a row. `fill` writes the content, about `size` bytes.
-pub(crate) fn seal(key: &[u8], commit: u64, in_parts: bool, size: usize, fill: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+pub(crate) fn seal(
+    key: &[u8],
+    commit: u64,
+    in_parts: bool,
+    size: usize,
+    fill: impl FnOnce(&mut Vec<u8>),
+) -> Vec<u8> {
     let format = if in_parts { IN_PARTS } else { WHOLE };
     let mut value = Vec::with_capacity(HEAD + size);
     value.push(format);
@@ -47,7 +53,9 @@ pub(crate) fn seal(key: &[u8], commit: u64, in_parts: bool, size: usize, fill: i
 
 /// Takes the value of a row apart and checks it.
 pub(crate) fn open<'a>(key: &[u8], value: &'a [u8]) -> Result<Envelope<'a>, Invalid> {
-    let (head, content) = value.split_first_chunk::<HEAD>().ok_or(Invalid::new("the row is cut short"))?;
+    let (head, content) = value
+        .split_first_chunk::<HEAD>()
+        .ok_or(Invalid::new("the row is cut short"))?;
     let [format, c0, c1, c2, c3, n @ ..] = *head;
     if format != WHOLE && format != IN_PARTS {
         return Err(Invalid(format!("unknown row format {format}").into()));

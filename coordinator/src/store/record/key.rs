@@ -57,7 +57,8 @@ impl Part {
 }
 
 fn join(prefix: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    let mut key = Vec::with_capacity(prefix.len() + parts.iter().map(|part| part.len()).sum::<usize>());
+    let mut key =
+        Vec::with_capacity(prefix.len() + parts.iter().map(|part| part.len()).sum::<usize>());
     key.extend_from_slice(prefix);
     for part in parts {
         key.extend_from_slice(part);
@@ -88,7 +89,10 @@ pub(crate) fn offer(id: BatchId) -> Vec<u8> {
 /// Key of a caller's key: the length of the user's name keeps two users' keys apart.
 pub(crate) fn caller_key(user: &str, key: &str) -> Vec<u8> {
     let length = u32::try_from(user.len()).unwrap_or(u32::MAX);
-    join(KEY, &[&length.to_be_bytes(), user.as_bytes(), key.as_bytes()])
+    join(
+        KEY,
+        &[&length.to_be_bytes(), user.as_bytes(), key.as_bytes()],
+    )
 }
 
 /// Key of a node.
@@ -107,12 +111,22 @@ fn status_byte(status: TaskStatus) -> u8 {
 
 /// Key of a chunk of the row at `owner` as commit number `commit` wrote it.
 pub(crate) fn chunk(owner: &[u8], part: Part, commit: u64, index: u32) -> Vec<u8> {
-    join(CHUNK, &[owner, &[part.byte()], &commit.to_be_bytes(), &index.to_be_bytes()])
+    join(
+        CHUNK,
+        &[
+            owner,
+            &[part.byte()],
+            &commit.to_be_bytes(),
+            &index.to_be_bytes(),
+        ],
+    )
 }
 
 /// The task that the last 16 bytes of a key name.
 pub(crate) fn task_of(key: &[u8]) -> Result<TaskId, Invalid> {
-    let (_, id) = key.split_last_chunk::<16>().ok_or(Invalid::new("the key names no task"))?;
+    let (_, id) = key
+        .split_last_chunk::<16>()
+        .ok_or(Invalid::new("the key names no task"))?;
     Ok(TaskId(u128::from_be_bytes(*id)))
 }
 
@@ -178,7 +192,9 @@ pub(crate) fn ended_prefix(status: TaskStatus) -> Vec<u8> {
 
 /// A key for people: `t/task_01J…`, `n/macbook`, else its bytes.
 pub(crate) fn shown(key: &[u8]) -> String {
-    let by_task = [TASK, FINAL, STATE].iter().find(|prefix| key.starts_with(prefix) && key.len() == 18);
+    let by_task = [TASK, FINAL, STATE]
+        .iter()
+        .find(|prefix| key.starts_with(prefix) && key.len() == 18);
     if let (Some(_), Ok(id)) = (by_task, task_of(key)) {
         return format!("{}{id}", String::from_utf8_lossy(&key[..2]));
     }

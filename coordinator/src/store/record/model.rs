@@ -35,7 +35,10 @@ pub(super) fn requirements(from: &Requirements) -> wire::Requirements {
 }
 
 fn skill_req(from: &SkillReq) -> wire::SkillReq {
-    let (op, version) = from.version.as_ref().map_or((None, ""), |(op, version)| (Some(op.number()), version));
+    let (op, version) = from
+        .version
+        .as_ref()
+        .map_or((None, ""), |(op, version)| (Some(op.number()), version));
     wire::SkillReq {
         name: from.name.to_string(),
         op,
@@ -49,7 +52,11 @@ fn pools(from: &Pools) -> wire::Pools {
         cpu_milli: from.cpu_milli,
         memory_bytes: from.memory_bytes,
         gpus: from.gpus,
-        custom: from.custom.iter().map(|(name, units)| (name.to_string(), *units)).collect(),
+        custom: from
+            .custom
+            .iter()
+            .map(|(name, units)| (name.to_string(), *units))
+            .collect(),
     }
 }
 
@@ -84,7 +91,11 @@ pub(super) fn facts(from: &Facts) -> wire::Facts {
 
 pub(super) fn inventory(from: &Inventory) -> wire::Inventory {
     wire::Inventory {
-        skills: from.skills.iter().map(|(name, listed)| (name.to_string(), skill(listed))).collect(),
+        skills: from
+            .skills
+            .iter()
+            .map(|(name, listed)| (name.to_string(), skill(listed)))
+            .collect(),
         tags: strings(&from.tags),
         pools: Some(pools(&from.pools)),
         prefetch: from.prefetch,
@@ -116,12 +127,19 @@ impl TryFrom<wire::Requirements> for Requirements {
     fn try_from(from: wire::Requirements) -> Result<Self, Invalid> {
         Ok(Self {
             skill: from.skill.map(Into::into),
-            skills: from.skills.into_iter().map(SkillReq::try_from).collect::<Result<_, _>>()?,
+            skills: from
+                .skills
+                .into_iter()
+                .map(SkillReq::try_from)
+                .collect::<Result<_, _>>()?,
             command: from.command,
             tags: boxed(from.tags),
             node: from.node.map(Into::into),
             demand: from.demand.unwrap_or_default().into(),
-            strategy: from.strategy.map(|number| word(number, "strategy")).transpose()?,
+            strategy: from
+                .strategy
+                .map(|number| word(number, "strategy"))
+                .transpose()?,
             affinity: boxed(from.affinity),
         })
     }
@@ -131,7 +149,10 @@ impl TryFrom<wire::SkillReq> for SkillReq {
     type Error = Invalid;
 
     fn try_from(from: wire::SkillReq) -> Result<Self, Invalid> {
-        let op = from.op.map(|number| word(number, "comparison")).transpose()?;
+        let op = from
+            .op
+            .map(|number| word(number, "comparison"))
+            .transpose()?;
         Ok(Self {
             name: from.name.into(),
             version: op.map(|op| (op, from.version.into())),
@@ -146,7 +167,11 @@ impl From<wire::Pools> for Pools {
             cpu_milli: from.cpu_milli,
             memory_bytes: from.memory_bytes,
             gpus: from.gpus,
-            custom: from.custom.into_iter().map(|(name, units)| (name.into(), units)).collect(),
+            custom: from
+                .custom
+                .into_iter()
+                .map(|(name, units)| (name.into(), units))
+                .collect(),
         }
     }
 }
@@ -155,7 +180,10 @@ impl TryFrom<wire::Policy> for Policy {
     type Error = Invalid;
 
     fn try_from(from: wire::Policy) -> Result<Self, Invalid> {
-        let retry_on = from.retry_on.into_iter().map(|number| word(number, "retry_on"));
+        let retry_on = from
+            .retry_on
+            .into_iter()
+            .map(|number| word(number, "retry_on"));
         Ok(Self {
             timeout_ms: from.timeout_ms,
             queue_timeout_ms: from.queue_timeout_ms,
@@ -183,7 +211,10 @@ impl TryFrom<wire::Facts> for Facts {
             arch: from.arch.into(),
             ip_address: from.ip_address.into(),
             tailscale_ip: from.tailscale_ip.into(),
-            port: from.port.try_into().map_err(|_| Invalid::new("a port above 65535"))?,
+            port: from
+                .port
+                .try_into()
+                .map_err(|_| Invalid::new("a port above 65535"))?,
             cpus: from.cpus,
             memory_bytes: from.memory_bytes,
             gpus: from.gpus,

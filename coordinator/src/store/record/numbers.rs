@@ -1,6 +1,8 @@
 //! Numbers of words in records. They never change; 0 is nothing.
 
-use openclaw_common::status::{OnLost, OnSleep, Outcome, Priority, RetryOn, Strategy, TaskStatus, TaskType};
+use openclaw_common::status::{
+    OnLost, OnSleep, Outcome, Priority, RetryOn, Strategy, TaskStatus, TaskType,
+};
 use openclaw_core::model::Executor;
 use openclaw_core::version::Op;
 

@@ -1,0 +1,248 @@
+//! The embedded store: sled 0.34.7, with the care it needs.
+//!
+//! One tree; one atomic batch per commit, then `flush` and a barrier on the disk; no background flusher, which would
+//! hide its errors; values below 64 KiB, since larger ones become files that are never removed; the first error is
+//! the last use of a handle.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ::sled::{Config, Db, Error, Tree};
+use bytes::Bytes;
+use openclaw_runtime::fsx;
+use openclaw_runtime::platform::files;
+
+use super::caught::caught;
+use super::engine::{Change, Engine, Ops, Span, View, Visit};
+use super::error::StoreError;
+use super::rows::RowStore;
+use super::sync::Barrier;
+use super::traits::{Limits, Start, Store};
+use super::witness::Witness;
+
+/// How long an opening waits for a former holder: sled gives its lock back some time after its handle is dropped.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+const RETRY_EVERY: Duration = Duration::from_millis(50);
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
+/// What sled makes in its directory.
+const OWN_FILES: [&str; 3] = ["conf", "db", "blobs"];
+/// What we keep beside it.
+const WITNESS: &str = "committed";
+
+/// Opens the store in the directory `path`, made when missing, for its owner alone. Waits up to `patience` for a
+/// former holder. A file, or a directory of something else, is refused by name.
+pub(super) fn open(
+    path: &Path,
+    start: Start,
+    patience: Duration,
+) -> Result<Box<dyn Store>, StoreError> {
+    Ok(Box::new(RowStore::new(engine(path, patience)?, start)))
+}
+
+/// The engine alone.
+pub(super) fn engine(path: &Path, patience: Duration) -> Result<Sled, StoreError> {
+    check_place(path)?;
+    let opening = |source| StoreError::io(path, "open", source);
+    fsx::create_owner_only_dir(path).map_err(opening)?;
+    let db = open_patiently(path, patience)?;
+    let barrier = Barrier::new(&path.join("db")).map_err(opening)?;
+    let witness = Witness::open(&path.join(WITNESS)).map_err(opening)?;
+    for folder in [Some(path), path.parent()].into_iter().flatten() {
+        if !folder.as_os_str().is_empty() {
+            files::sync_dir(folder).map_err(opening)?;
+        }
+    }
+    Ok(Sled {
+        tree: (*db).clone(),
+        _db: db,
+        barrier,
+        witness,
+        path: path.to_owned(),
+    })
+}
+
+/// Refuses a place that holds something else.
+fn check_place(path: &Path) -> Result<(), StoreError> {
+    let found = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(StoreError::io(path, "open", error)),
+        Ok(facts) if facts.is_dir() => {
+            let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+            let entries = entries.map_err(|error| StoreError::io(path, "open", error))?;
+            let own = |name: &std::ffi::OsStr| OWN_FILES.iter().any(|own| name == *own);
+            if entries.is_empty() || entries.iter().any(|entry| own(&entry.file_name())) {
+                return Ok(());
+            }
+            "a directory of something else"
+        }
+        Ok(_) if begins_with(path, SQLITE_MAGIC)? => "a SQLite database",
+        Ok(_) => "a file",
+    };
+    Err(StoreError::OtherEngine {
+        path: path.to_owned(),
+        found,
+        wanted: "sled",
+    })
+}
+
+fn begins_with(path: &Path, magic: &[u8]) -> Result<bool, StoreError> {
+    let mut head = Vec::new();
+    let length = u64::try_from(magic.len()).unwrap_or(u64::MAX);
+    let read = File::open(path).and_then(|file| file.take(length).read_to_end(&mut head));
+    read.map_err(|source| StoreError::io(path, "open", source))?;
+    Ok(head == magic)
+}
+
+fn open_patiently(path: &Path, patience: Duration) -> Result<Db, StoreError> {
+    let began = Instant::now();
+    loop {
+        let config = Config::new()
+            .path(path)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None);
+        // Recovery of a damaged file can panic.
+        let opened = caught("open", || {
+            config.open().map_err(|error| failed(path, "open", error))
+        });
+        match opened {
+            Err(StoreError::Locked { .. }) if began.elapsed() < patience => {
+                thread::sleep(RETRY_EVERY)
+            }
+            other => return other,
+        }
+    }
+}
+
+/// An error of sled in our words.
+fn failed(path: &Path, doing: &'static str, error: Error) -> StoreError {
+    match error {
+        // sled keeps neither the kind nor the number of this one.
+        Error::Io(error) if error.to_string().contains("could not acquire lock") => {
+            StoreError::Locked {
+                path: path.to_owned(),
+            }
+        }
+        Error::Io(error) => StoreError::io(path, doing, error),
+        Error::Corruption { at, .. } => StoreError::Damaged {
+            path: path.to_owned(),
+            key: at.map_or_else(|| "an unknown place".to_owned(), |at| at.to_string()),
+            detail: "sled found a wrong checksum".to_owned(),
+        },
+        other => StoreError::io(path, doing, io::Error::other(other.to_string())),
+    }
+}
+
+/// An open sled.
+pub(super) struct Sled {
+    tree: Tree,
+    // Held for the lock on its directory.
+    _db: Db,
+    barrier: Barrier,
+    witness: Witness,
+    path: PathBuf,
+}
+
+impl Engine for Sled {
+    type View = SledView;
+
+    fn name(&self) -> &'static str {
+        "sled"
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn limits(&self) -> Limits {
+        // Beyond a thousand rows a batch gains nothing: sled takes about 7 µs for each.
+        Limits {
+            writes: 4 * 1024,
+            bytes: 8 * 1024 * 1024,
+        }
+    }
+
+    fn piece(&self) -> usize {
+        usize::MAX
+    }
+
+    fn witnessed(&self) -> Option<u64> {
+        self.witness.known
+    }
+
+    fn view(&self) -> SledView {
+        SledView {
+            tree: self.tree.clone(),
+            path: self.path.clone(),
+        }
+    }
+
+    fn apply(&mut self, ops: Ops) -> Result<(), StoreError> {
+        let mut batch = ::sled::Batch::default();
+        for (key, value) in ops.adds {
+            batch.insert(key, value);
+        }
+        for change in ops.changes {
+            match change {
+                Change::Put(key, value) => batch.insert(key, value),
+                Change::Delete(key) => batch.remove(key),
+            }
+        }
+        self.tree
+            .apply_batch(batch)
+            .map_err(|error| failed(&self.path, "write", error))?;
+        self.tree
+            .flush()
+            .map_err(|error| failed(&self.path, "sync", error))?;
+        let syncing = |error| StoreError::io(&self.path, "sync", error);
+        self.barrier.wait().map_err(syncing)?;
+        self.witness.write(ops.commit).map_err(syncing)
+    }
+}
+
+/// Reads of an open sled.
+#[derive(Clone)]
+pub(super) struct SledView {
+    tree: Tree,
+    path: PathBuf,
+}
+
+impl View for SledView {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let read = || {
+            self.tree
+                .get(key)
+                .map_err(|error| failed(&self.path, "read", error))
+        };
+        Ok(caught("read", read)?.map(|value| Bytes::copy_from_slice(&value)))
+    }
+
+    fn visit(
+        &self,
+        span: &Span,
+        visitor: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError> {
+        if span.from >= span.to {
+            return Ok(());
+        }
+        caught("read", || {
+            let mut rows = self.tree.range(span.from.as_slice()..span.to.as_slice());
+            while let Some(row) = if span.backwards {
+                rows.next_back()
+            } else {
+                rows.next()
+            } {
+                let (key, value) = row.map_err(|error| failed(&self.path, "read", error))?;
+                if visitor(&key, &value)? == ControlFlow::Break(()) {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+}

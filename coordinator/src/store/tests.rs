@@ -1,0 +1,5 @@
+//! The suite on every engine, and what is particular to each.
+
+mod memory;
+mod sled;
+mod thread;
