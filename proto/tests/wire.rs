@@ -1,5 +1,7 @@
 //! The bytes on the wire: what an older peer has learned to read must not change, and what a newer one adds must not hurt.
 
+use std::fmt::Write as _;
+
 use openclaw_proto::v1::{
     ConnectRequest, ConnectResponse, HeldLease, Hello, Inventory, Lease, LeaseState, NodeFacts,
     Offer, Offers, Outcome, Resources, Skill, SkillExecutor, TaskPriority, TaskResult, TaskSpec,
@@ -8,7 +10,10 @@ use openclaw_proto::v1::{
 use prost::Message as _;
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 const LEASE: Lease = Lease {
