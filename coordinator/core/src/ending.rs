@@ -207,7 +207,8 @@ impl Core {
         }
         let cap = self.settings.spawn_cap;
         let past = self.tasks[key].past_mut();
-        if !past.spawn_failed_on.contains(&name) {
+        // A skill is not tried again where it could not start; a command is, and may fail so often anywhere.
+        if req.skill.is_none() || !past.spawn_failed_on.contains(&name) {
             past.spawn_failed_on.push(name);
         }
         let on = past.spawn_failed_on.join(", ");

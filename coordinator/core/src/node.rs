@@ -359,8 +359,11 @@ impl Node {
         if self.session.is_none() {
             return NodeStatus::Offline;
         }
+        // A process that cannot be ended needs somebody's attention, even where other slots go on working.
+        if self.blocked_milli > 0 {
+            return NodeStatus::Error;
+        }
         match self.holds_back() {
-            Some((ReasonCode::NodeError, _)) => NodeStatus::Error,
             Some((ReasonCode::Paused | ReasonCode::Cordoned, _)) => NodeStatus::Maintenance,
             _ if self.free_slots() < LEAST_MILLI => NodeStatus::Busy,
             _ => NodeStatus::Online,

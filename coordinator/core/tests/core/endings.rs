@@ -336,3 +336,25 @@ fn a_queued_offer_past_its_queue_timeout_is_asked_back() {
     );
     assert_eq!(world.code(id), ReasonCode::QueueTimeout);
 }
+
+#[test]
+fn a_command_that_cannot_start_is_tried_three_times_in_all() {
+    let mut world = world();
+    let mut hello = worker("n", &[], 1);
+    hello.inventory.allow_commands = true;
+    let node = world.join(hello);
+    let mut command = task("echo");
+    command.requirements.skill = None;
+    command.requirements.skills = Vec::new();
+    command.requirements.command = true;
+    let id = world.submit(command);
+    for _ in 0..3 {
+        let lease = world.one_offer(&node).lease;
+        world.end(&node, lease, Outcome::SpawnFailed);
+        world.pass(1_000);
+    }
+    assert_eq!(
+        (world.status(id), world.code(id)),
+        (TaskStatus::Failed, ReasonCode::Spawn)
+    );
+}

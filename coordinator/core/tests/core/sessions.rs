@@ -3,7 +3,7 @@ use openclaw_common::id::ClusterId;
 use openclaw_common::status::{NodeStatus, Outcome, TaskStatus};
 use openclaw_core::effect::{Close, Send};
 use openclaw_core::event::SessionEvent;
-use openclaw_core::model::{HeldState, Hello};
+use openclaw_core::model::{Heartbeat, HeldState, Hello};
 
 use crate::harness::{held, task, worker, world};
 
@@ -218,4 +218,18 @@ fn a_full_node_is_busy_and_an_absent_one_offline() {
     assert_eq!(world.node("n").status, NodeStatus::Busy);
     world.disconnect(&node);
     assert_eq!(world.node("n").status, NodeStatus::Offline);
+}
+
+#[test]
+fn a_node_with_a_process_that_cannot_be_ended_shows_an_error_and_works_on_with_the_rest() {
+    let mut world = world();
+    let node = world.join(worker("n", &["echo"], 2));
+    let heartbeat = Heartbeat {
+        blocked_milli: 1_000,
+        ..Heartbeat::default()
+    };
+    world.say(&node, SessionEvent::Heartbeat(heartbeat));
+    assert_eq!(world.node("n").status, NodeStatus::Error);
+    world.submit_all(vec![task("echo"), task("echo")]).unwrap();
+    assert_eq!(world.offers(&node).len(), 1);
 }
