@@ -133,3 +133,25 @@ pub struct Ended {
     /// Bytes printed to standard error.
     pub stderr_bytes: u64,
 }
+
+impl Ended {
+    /// The end of an attempt of which nothing ever ran, and why.
+    pub fn not_started(why: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::SpawnFailed,
+            result: String::new(),
+            outputs: Vec::new(),
+            failure: Some(Failure {
+                code: ReasonCode::Spawn,
+                message: why.into(),
+                exit_code: None,
+                signal: None,
+                stderr_tail: String::new(),
+            }),
+            run_ms: 0,
+            output: Vec::new(),
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+        }
+    }
+}

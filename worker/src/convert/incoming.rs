@@ -117,7 +117,7 @@ impl From<v1::DesiredState> for Desired {
 }
 
 /// A lease; `None` when it is absent or 0.0, which names nothing.
-pub(super) fn lease(wire: Option<v1::Lease>) -> Option<LeaseId> {
+pub fn lease(wire: Option<v1::Lease>) -> Option<LeaseId> {
     let wire = wire?;
     (wire.epoch > 0 || wire.counter > 0).then_some(LeaseId {
         epoch: wire.epoch,

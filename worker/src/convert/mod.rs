@@ -12,7 +12,8 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
-pub use incoming::{Malformed, event};
+pub use incoming::{Malformed, event, lease};
 pub use outgoing::{About, hello, inventory, request};
+pub(crate) use result::{wire_chunk, wire_lease};
 pub use skills::skill;
 pub use spec::{SpecError, job};

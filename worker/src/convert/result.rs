@@ -9,7 +9,7 @@ use super::incoming::{Malformed, lease};
 use crate::model::{Ended, Failure, LogChunk, OutputFile, Stream};
 use crate::state::Finished;
 
-pub(super) fn wire_lease(lease: LeaseId) -> v1::Lease {
+pub(crate) fn wire_lease(lease: LeaseId) -> v1::Lease {
     v1::Lease {
         epoch: lease.epoch,
         counter: lease.counter,

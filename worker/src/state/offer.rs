@@ -1,15 +1,13 @@
 //! Offers: taken in, given back, started in order as far as the pools allow.
 
-use openclaw_common::code::ReasonCode;
 use openclaw_common::id::LeaseId;
-use openclaw_common::status::Outcome;
 use openclaw_common::time::Now;
 
 use super::attempt::{Attempt, Queued, Running, Stage};
 use super::link::Link;
 use super::machine::State;
 use super::{Effects, Finished, Notice, Offered};
-use crate::model::{Ended, Failure, Job};
+use crate::model::{Ended, Job};
 
 /// Ready attempts looked at behind one that does not fit.
 const LOOK_AHEAD: usize = 64;
@@ -54,7 +52,7 @@ impl State {
                         lease,
                         task_id,
                         queued_ms: 0,
-                        ended: cannot_start(&why),
+                        ended: Ended::not_started(why),
                     };
                     self.keep_result(now, finished, fx);
                 }
@@ -210,24 +208,5 @@ impl State {
             self.attempts.remove(&lease);
             self.queued -= 1;
         }
-    }
-}
-
-fn cannot_start(why: &str) -> Ended {
-    Ended {
-        outcome: Outcome::SpawnFailed,
-        result: String::new(),
-        outputs: Vec::new(),
-        failure: Some(Failure {
-            code: ReasonCode::Spawn,
-            message: why.to_owned(),
-            exit_code: None,
-            signal: None,
-            stderr_tail: String::new(),
-        }),
-        run_ms: 0,
-        output: Vec::new(),
-        stdout_bytes: 0,
-        stderr_bytes: 0,
     }
 }
