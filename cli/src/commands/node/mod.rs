@@ -1,0 +1,7 @@
+//! `node …`.
+
+mod info;
+mod list;
+
+pub(super) use info::info;
+pub(super) use list::list;

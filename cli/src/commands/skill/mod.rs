@@ -1,0 +1,7 @@
+//! `skill …`.
+
+mod info;
+mod list;
+
+pub(super) use info::info;
+pub(super) use list::list;

@@ -1,0 +1,22 @@
+//! What JSON output holds: own types with the public field names, so that a change of the wire never changes a script.
+//!
+//! Every field is always present; what is not known is null. Times are RFC 3339 in UTC, durations are seconds.
+
+mod cluster;
+mod node;
+mod skill;
+mod task;
+mod values;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use cluster::ClusterDto;
+pub use node::{NodeDto, NodeSkillDto};
+pub use skill::{SkillDto, SkillNodeDto};
+pub use task::{
+    ErrorDto, ExplainDto, OutputDto, ReasonDto, StateDto, TaskDto, TransitionDto, VerdictDto,
+};
+pub use values::{seconds, seconds_of, since, system_time, timestamp, to_std};
+pub use words::{node_status, task_status, task_type_of, to_wire};
