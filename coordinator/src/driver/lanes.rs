@@ -93,6 +93,13 @@ pub(crate) struct Inlets {
     pub(crate) reads: mpsc::Receiver<Query>,
 }
 
+impl Inlets {
+    /// No request waits. What workers said and was not handled they say again to the next coordinator.
+    pub(crate) fn are_idle(&self) -> bool {
+        self.control.is_empty() && self.reads.is_empty()
+    }
+}
+
 /// All three lanes.
 pub(crate) fn lanes() -> (Lanes, Inlets) {
     let (workers_in, workers) = mpsc::channel(WORKERS);

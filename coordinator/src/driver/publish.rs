@@ -5,7 +5,10 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use openclaw_common::time::{Mono, Now};
 use openclaw_core::view::View;
+use openclaw_proto::v1;
 use tokio::sync::watch;
+
+use crate::grpc::convert::node_proto;
 
 /// Least time between two views.
 const EVERY_MS: u64 = 20;
@@ -21,8 +24,14 @@ pub struct PublishedView {
     pub at: Now,
     /// The nodes as the HTTP face serves them, made by the first who asks.
     pub nodes_json: OnceLock<Bytes>,
-    /// The nodes as the gRPC face serves them, made by the first who asks.
-    pub nodes_proto: OnceLock<Vec<openclaw_proto::v1::Node>>,
+    nodes_proto: OnceLock<Vec<v1::Node>>,
+}
+
+impl PublishedView {
+    /// The nodes as wire messages, by name; made by the first who asks.
+    pub fn nodes_proto(&self) -> &[v1::Node] {
+        self.nodes_proto.get_or_init(|| self.view.nodes.iter().map(node_proto).collect())
+    }
 }
 
 /// Decides when a new view is due, and hands it out.

@@ -18,7 +18,7 @@ use super::replies::Replies;
 use super::sessions::{Sessions, draining};
 use super::watchdog::{TICK_MS, Watchdog};
 use crate::outbox::{End, Out};
-use crate::shared::Shared;
+use crate::shared::{Phase, Shared};
 use crate::store::{Committed, Completion, Limits, StoreError, StoreThread};
 
 /// Events of each lane in one turn.
@@ -123,7 +123,7 @@ impl<'a> Run<'a> {
         // The first turn shows the restored state and sets what it is time for.
         self.turn(None);
         let exit = loop {
-            if self.stopping && self.flushing.is_none() && self.gathering.is_empty() {
+            if self.stopping && self.flushing.is_none() && self.gathering.is_empty() && self.inlets.are_idle() {
                 break Exit::Stopped;
             }
             match self.wait().await {
@@ -349,6 +349,7 @@ impl<'a> Run<'a> {
     /// No worker is to be connected any more: their leases live on, they come back to whoever is here then.
     fn send_workers_away(&mut self, reason: &str) {
         self.draining = true;
+        self.shared.set_phase(Phase::Stopping);
         let now = self.shared.clock.now();
         for session in self.sessions.send_away(reason, splitmix(&mut self.seed)) {
             self.session_event(now, session, SessionEvent::Closed);

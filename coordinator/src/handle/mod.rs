@@ -8,4 +8,5 @@ mod pages;
 mod tasks;
 
 pub use admit::{Handle, HandleParts};
-pub use pages::{TaskFilter, TaskPage};
+pub use pages::{PAGE_MOST, TaskFilter, TaskPage};
+pub(crate) use tasks::unknown;

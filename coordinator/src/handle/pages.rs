@@ -13,6 +13,7 @@ use openclaw_core::record::{FinalRow, SubmitRow};
 use openclaw_core::view::LiveTask;
 
 use super::admit::{Handle, mixed_up};
+use crate::grpc::convert::invalid;
 use crate::store::{Reader, ScanQuery, StoreError};
 use crate::task_record::{Standing, TaskRecord};
 
@@ -57,6 +58,26 @@ pub struct TaskPage {
 }
 
 impl TaskFilter {
+    /// Only ids that begin so, with or without `task_`.
+    pub fn only_prefix(&mut self, prefix: &str) -> Result<(), Refusal> {
+        const LETTERS: usize = 26;
+        let letters = prefix.strip_prefix(TaskId::PREFIX).unwrap_or(prefix);
+        let bound = |fill: char| {
+            let missing = LETTERS.saturating_sub(letters.len());
+            let text: String = TaskId::PREFIX.chars().chain(letters.chars()).chain(std::iter::repeat_n(fill, missing)).collect();
+            text.parse::<TaskId>()
+        };
+        // `0` and `Z` are the first and the last letter of the ids' alphabet; the first letter is `7` at most.
+        let (Ok(first), Ok(last)) = (bound('0'), if letters.is_empty() { Ok(TaskId(u128::MAX)) } else { bound('Z') }) else {
+            return Err(invalid("id_prefix", "not the beginning of a task id: `task_` and letters and digits"));
+        };
+        self.from = Some(self.from.map_or(first, |from| from.max(first)));
+        if let Some(end) = last.0.checked_add(1).map(TaskId) {
+            self.before = Some(self.before.map_or(end, |before| before.min(end)));
+        }
+        Ok(())
+    }
+
     fn limit(&self) -> usize {
         self.limit.clamp(1, PAGE_MOST)
     }

@@ -13,7 +13,7 @@ pub fn invalid(field: &str, text: impl std::fmt::Display) -> Refusal {
 }
 
 /// The field is over its limit.
-pub fn too_large(field: &str, size: usize, limit: usize, unit: &str) -> Refusal {
+pub(super) fn too_large(field: &str, size: usize, limit: usize, unit: &str) -> Refusal {
     refusal(
         ErrorCode::TooLarge,
         format!("{field}: {size} {unit} are over the limit of {limit}"),
@@ -21,7 +21,7 @@ pub fn too_large(field: &str, size: usize, limit: usize, unit: &str) -> Refusal 
 }
 
 /// At most `limit` bytes.
-pub fn within(field: &str, text: &str, limit: usize) -> Result<(), Refusal> {
+pub(super) fn within(field: &str, text: &str, limit: usize) -> Result<(), Refusal> {
     if text.len() > limit {
         return Err(too_large(field, text.len(), limit, "bytes"));
     }
@@ -29,7 +29,7 @@ pub fn within(field: &str, text: &str, limit: usize) -> Result<(), Refusal> {
 }
 
 /// A word or a few for people and logs: at most `NAME_BYTES`, no control characters.
-pub fn label(field: &str, text: &str) -> Result<(), Refusal> {
+pub(super) fn label(field: &str, text: &str) -> Result<(), Refusal> {
     within(field, text, NAME_BYTES)?;
     if text.chars().any(char::is_control) {
         return Err(invalid(field, "holds a control character; use printable text"));
@@ -38,7 +38,7 @@ pub fn label(field: &str, text: &str) -> Result<(), Refusal> {
 }
 
 /// At most `LIST_ITEMS` entries.
-pub fn listed(field: &str, count: usize) -> Result<(), Refusal> {
+pub(super) fn listed(field: &str, count: usize) -> Result<(), Refusal> {
     if count > LIST_ITEMS {
         return Err(too_large(field, count, LIST_ITEMS, "entries"));
     }
@@ -46,7 +46,7 @@ pub fn listed(field: &str, count: usize) -> Result<(), Refusal> {
 }
 
 /// Tags: labels that are not empty; sorted, without repeats.
-pub fn tags(field: &str, tags: &[String]) -> Result<Vec<Box<str>>, Refusal> {
+pub(super) fn tags(field: &str, tags: &[String]) -> Result<Vec<Box<str>>, Refusal> {
     listed(field, tags.len())?;
     for tag in tags {
         label(field, tag)?;
@@ -61,7 +61,7 @@ pub fn tags(field: &str, tags: &[String]) -> Result<Vec<Box<str>>, Refusal> {
 }
 
 /// The name of a custom pool: 1 to 64 of `a-z0-9-_.`.
-pub fn pool_name(field: &str, name: &str) -> Result<(), Refusal> {
+pub(super) fn pool_name(field: &str, name: &str) -> Result<(), Refusal> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
     if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
         let shown: String = name.chars().take(80).collect();
@@ -74,7 +74,7 @@ pub fn pool_name(field: &str, name: &str) -> Result<(), Refusal> {
 }
 
 /// The name of a file below a directory: no folders, nothing that a platform treats specially.
-pub fn file_name(field: &str, name: &str) -> Result<(), Refusal> {
+pub(super) fn file_name(field: &str, name: &str) -> Result<(), Refusal> {
     label(field, name)?;
     let forbidden = |c: char| matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
     if name.is_empty() || name == "." || name == ".." || name.contains(forbidden) || name.ends_with(['.', ' ']) {
@@ -87,7 +87,7 @@ pub fn file_name(field: &str, name: &str) -> Result<(), Refusal> {
 }
 
 /// JSON text whose outermost value is an object; empty text stands for none.
-pub fn json_object(field: &str, text: &str, limit: usize, depth: usize) -> Result<(), Refusal> {
+pub(super) fn json_object(field: &str, text: &str, limit: usize, depth: usize) -> Result<(), Refusal> {
     if text.is_empty() {
         return Ok(());
     }
@@ -164,7 +164,7 @@ pub fn time(field: &str, at: Option<&prost_types::Timestamp>) -> Result<Option<W
 }
 
 /// A number that must be a known value of a wire enumeration.
-pub fn word<E: TryFrom<i32>>(field: &str, number: i32) -> Result<E, Refusal> {
+pub(super) fn word<E: TryFrom<i32>>(field: &str, number: i32) -> Result<E, Refusal> {
     E::try_from(number)
         .map_err(|_| invalid(field, format!("{number} is not a value that this version knows")))
 }

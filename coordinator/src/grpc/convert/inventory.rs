@@ -21,7 +21,7 @@ const MAX_NAMES: usize = 64;
 const WORD_BYTES: usize = 255;
 
 /// Skills, tags and capacity of a node.
-pub fn inventory(found: v1::Inventory) -> Result<Inventory, Refusal> {
+pub(super) fn inventory(found: v1::Inventory) -> Result<Inventory, Refusal> {
     if found.skills.len() > MAX_SKILLS {
         return Err(too_large("inventory.skills", found.skills.len(), MAX_SKILLS, "skills"));
     }

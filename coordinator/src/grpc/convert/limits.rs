@@ -40,22 +40,22 @@ impl Default for Limits {
 }
 
 /// Name of a task, its batch, a tag, an environment variable's name, an input's name.
-pub const NAME_BYTES: usize = 255;
+pub(super) const NAME_BYTES: usize = 255;
 /// Description of a task.
-pub const DESCRIPTION_BYTES: usize = 4 * 1024;
+pub(super) const DESCRIPTION_BYTES: usize = 4 * 1024;
 /// Arguments of a command.
-pub const ARGUMENTS: usize = 1_024;
+pub(super) const ARGUMENTS: usize = 1_024;
 /// All arguments of a command together.
-pub const ARGUMENT_BYTES: usize = 128 * 1024;
+pub(super) const ARGUMENT_BYTES: usize = 128 * 1024;
 /// Skills, tags, files or variables that one task lists.
-pub const LIST_ITEMS: usize = 256;
+pub(super) const LIST_ITEMS: usize = 256;
 /// All environment variables of a task together.
-pub const ENV_BYTES: usize = 64 * 1024;
+pub(super) const ENV_BYTES: usize = 64 * 1024;
 /// Retries of a task.
-pub const RETRIES: u32 = 100;
+pub(super) const RETRIES: u32 = 100;
 /// Custom pools that one task or node names.
-pub const CUSTOM_POOLS: usize = 16;
+pub(super) const CUSTOM_POOLS: usize = 16;
 /// Longest span that a task may name: ten years, in milliseconds.
-pub const LONGEST_MS: u64 = 10 * 366 * 24 * 3_600_000;
+pub(super) const LONGEST_MS: u64 = 10 * 366 * 24 * 3_600_000;
 /// Latest time that a task may name: the end of the year 9999, in milliseconds since 1970.
-pub const LATEST_MS: u64 = 253_402_300_799_999;
+pub(super) const LATEST_MS: u64 = 253_402_300_799_999;
