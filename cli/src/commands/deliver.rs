@@ -69,6 +69,14 @@ fn people(printer: &Printer, task: &v1::Task, report: &TaskDto) -> Result<(), Fa
     }
     printer.note(&headline(task, report));
     printer.raw(result_text(report).as_bytes())?;
+    if report
+        .result
+        .get("truncated")
+        .is_some_and(|cut| cut == true)
+    {
+        let id = &report.task_id;
+        printer.note(&format!("the output was too long for a result; all that was kept: openclaw-cluster task logs {id}"));
+    }
     for file in &report.outputs {
         let place = file.path.as_deref().unwrap_or("not sent along");
         printer.note(&format!("output  {place}  ({})", output::bytes(file.size)));
@@ -135,16 +143,23 @@ pub(super) fn failure_lines(task: &v1::Task, report: &TaskDto) -> Vec<String> {
 
 /// The result as JSON; what a command printed as it printed it.
 fn result_text(report: &TaskDto) -> String {
-    let printed = report
-        .result
-        .as_object()
-        .filter(|object| object.len() == 1)
-        .and_then(|object| object.get("stdout"));
-    match (&report.result, printed) {
-        (_, Some(Value::String(text))) if !report.command.is_empty() => text.clone(),
-        (Value::Null, _) => String::new(),
-        (result, _) => format!("{result:#}\n"),
+    let printed = printed_by_command(report).filter(|_| !report.command.is_empty());
+    match (printed, &report.result) {
+        (Some(text), _) => text.to_owned(),
+        (None, Value::Null) => String::new(),
+        (None, result) => format!("{result:#}\n"),
     }
+}
+
+/// The text in a result that holds nothing but what a program printed.
+fn printed_by_command(report: &TaskDto) -> Option<&str> {
+    let object = report.result.as_object()?;
+    let plain = |key: &String| matches!(key.as_str(), "stdout" | "truncated" | "stdout_bytes");
+    object
+        .keys()
+        .all(plain)
+        .then(|| object.get("stdout")?.as_str())
+        .flatten()
 }
 
 /// Writes the files that came along; every one that can be, before the first failure is told.

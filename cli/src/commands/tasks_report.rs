@@ -79,11 +79,11 @@ fn row(task: &v1::Task, look: Look) -> Vec<String> {
         ran(task, look),
     ];
     if look.wide {
-        let name = dto.name.clone().unwrap_or_default();
+        let name = dto.name.clone();
         cells.extend([
             dto.attempt.to_string(),
             dto.priority.to_owned(),
-            dto.user_id.clone().unwrap_or_default(),
+            dto.user_id.clone(),
             name,
         ]);
     }

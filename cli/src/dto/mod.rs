@@ -14,9 +14,10 @@ mod tests;
 
 pub use cluster::ClusterDto;
 pub use node::{NodeDto, NodeSkillDto};
-pub use skill::{SkillDto, SkillNodeDto};
+pub use skill::SkillDto;
 pub use task::{
-    ErrorDto, ExplainDto, OutputDto, ReasonDto, StateDto, TaskDto, TransitionDto, VerdictDto,
+    ErrorDto, ExplainDto, InputDto, OutputDto, ReasonDto, StateDto, TaskDto, TransitionDto,
+    VerdictDto,
 };
 pub use values::{seconds, seconds_of, since, system_time, timestamp, to_std};
 pub use words::{node_status, task_status, task_type_of, to_wire};

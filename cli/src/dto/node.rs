@@ -60,13 +60,13 @@ pub struct NodeDto {
     /// Processors.
     pub cpus: u32,
     /// Bytes of memory.
-    pub memory: u64,
+    pub memory_bytes: u64,
     /// Graphics processors.
     pub gpus: u32,
     /// Build of its worker.
-    pub version: Option<String>,
-    /// Protocol spoken with it; null when not connected.
-    pub protocol: Option<u32>,
+    pub version: String,
+    /// Protocol spoken with it; 0 when not connected.
+    pub protocol: u32,
 }
 
 /// A skill as one node has it.
@@ -160,10 +160,10 @@ impl From<&v1::Node> for NodeDto {
             flags: node.flags.clone(),
             skills: node.skills.iter().map(NodeSkillDto::from).collect(),
             cpus: facts.cpus,
-            memory: facts.memory_bytes,
+            memory_bytes: facts.memory_bytes,
             gpus: facts.gpus,
-            version: non_empty(&node.version),
-            protocol: Some(node.protocol).filter(|protocol| *protocol != 0),
+            version: node.version.clone(),
+            protocol: node.protocol,
         }
     }
 }

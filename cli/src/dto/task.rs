@@ -17,10 +17,10 @@ pub struct TaskDto {
     pub task_id: String,
     /// What kind of work.
     pub task_type: &'static str,
-    /// A name for people.
-    pub name: Option<String>,
-    /// Free text.
-    pub description: Option<String>,
+    /// A name for people; may be empty.
+    pub name: String,
+    /// Free text; may be empty.
+    pub description: String,
     /// The skill that is run.
     pub skill: Option<String>,
     /// The program that is run instead of a skill.
@@ -71,10 +71,14 @@ pub struct TaskDto {
     pub on_lost: Option<&'static str>,
     /// What happens when its node sleeps.
     pub on_sleep: &'static str,
+    /// Whether its node is kept awake for it.
+    pub keep_awake: bool,
+    /// Seconds that the final record is kept; null for the default.
+    pub ttl: Option<Number>,
     /// Attempts lost with their node.
     pub infra_losses: u32,
     /// Whose task it is.
-    pub user_id: Option<String>,
+    pub user_id: String,
     /// Tags that the node must have.
     pub required_tags: Vec<String>,
     /// Tags that are good to have.
@@ -85,6 +89,8 @@ pub struct TaskDto {
     pub strategy: Option<&'static str>,
     /// What it takes from a node.
     pub resources: Option<ResourcesDto>,
+    /// Names of the files that were sent along. Empty in lists.
+    pub inputs: Vec<InputDto>,
     /// Extra environment.
     pub env: BTreeMap<String, String>,
     /// Its idempotency key.
@@ -136,12 +142,12 @@ pub struct RetryDto {
 /// What a task takes from a node.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ResourcesDto {
-    /// Processors.
-    pub cpus: f64,
+    /// Thousandths of a processor core.
+    pub cpu_milli: u32,
     /// Bytes of memory.
-    pub memory: u64,
+    pub memory_bytes: u64,
     /// Graphics processors.
-    pub gpu: u32,
+    pub gpus: u32,
     /// Further pools.
     pub custom: BTreeMap<String, u64>,
 }
@@ -170,6 +176,13 @@ pub struct ProgressDto {
     pub percent: Option<f64>,
     /// What it is doing.
     pub message: String,
+}
+
+/// A file that was sent along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InputDto {
+    /// Its name.
+    pub name: String,
 }
 
 /// A file a task produced.
@@ -259,8 +272,8 @@ impl From<&v1::Task> for TaskDto {
         let spec = task.spec.clone().unwrap_or_default();
         Self {
             task_type: words::task_type_of(spec.task_type).as_str(),
-            name: non_empty(&spec.name),
-            description: non_empty(&spec.description),
+            name: spec.name,
+            description: spec.description,
             skill: non_empty(&spec.skill),
             command: spec.command,
             required_skills: spec.required_skills,
@@ -286,13 +299,20 @@ impl From<&v1::Task> for TaskDto {
             retry: spec.retry.as_ref().map(RetryDto::from),
             on_lost: words::on_lost_of(spec.on_lost).map(OnLost::as_str),
             on_sleep: words::on_sleep_of(spec.on_sleep).as_str(),
+            keep_awake: spec.keep_awake,
+            ttl: seconds(spec.ttl),
             infra_losses: task.infra_losses,
-            user_id: non_empty(&spec.user_id),
+            user_id: spec.user_id,
             required_tags: spec.required_tags,
             affinity_tags: spec.affinity_tags,
             node: non_empty(&spec.node),
             strategy: words::strategy_of(spec.strategy).map(Strategy::as_str),
             resources: spec.resources.map(ResourcesDto::from),
+            inputs: spec
+                .inputs
+                .into_iter()
+                .map(|file| InputDto { name: file.name })
+                .collect(),
             env: spec.env.into_iter().collect(),
             idempotency_key: non_empty(&spec.idempotency_key),
             batch_id: non_empty(&spec.batch_id),
@@ -344,9 +364,9 @@ impl From<&v1::RetryPolicy> for RetryDto {
 impl From<v1::Resources> for ResourcesDto {
     fn from(resources: v1::Resources) -> Self {
         Self {
-            cpus: f64::from(resources.cpu_milli) / 1000.0,
-            memory: resources.memory_bytes,
-            gpu: resources.gpus,
+            cpu_milli: resources.cpu_milli,
+            memory_bytes: resources.memory_bytes,
+            gpus: resources.gpus,
             custom: resources.custom.into_iter().collect(),
         }
     }

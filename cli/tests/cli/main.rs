@@ -8,6 +8,7 @@
 )]
 
 mod connect;
+mod dev;
 mod fake;
 mod look;
 mod program;

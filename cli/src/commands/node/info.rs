@@ -72,7 +72,7 @@ impl Report for NodeReport {
                 dto.platform,
                 dto.arch,
                 dto.cpus,
-                output::bytes(dto.memory),
+                output::bytes(dto.memory_bytes),
                 dto.gpus
             ),
             format!(
@@ -100,7 +100,11 @@ impl Report for NodeReport {
             ),
             format!(
                 "worker    version {}",
-                dto.version.as_deref().unwrap_or("unknown")
+                if dto.version.is_empty() {
+                    "unknown"
+                } else {
+                    &dto.version
+                }
             ),
         ];
         if !dto.tags.is_empty() {

@@ -110,7 +110,7 @@ fn row(node: &v1::Node, look: Look) -> Vec<String> {
         cells.extend([
             percent(dto.disk_usage),
             address,
-            dto.version.unwrap_or_default(),
+            dto.version,
             dto.tags.join(" "),
         ]);
     }

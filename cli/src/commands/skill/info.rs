@@ -3,6 +3,7 @@
 use openclaw_proto::v1;
 use serde_json::Value;
 
+use super::list::details;
 use crate::commands::session::Session;
 use crate::dto::SkillDto;
 use crate::exit::Exit;
@@ -75,7 +76,7 @@ impl Report for SkillReport {
                 "  {}  {}   {}",
                 node.node_id,
                 output::word("no"),
-                node.reasons.join("; ")
+                details(node)
             )
         }));
         for (label, schema) in [

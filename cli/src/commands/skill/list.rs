@@ -4,7 +4,7 @@ use openclaw_proto::v1;
 use serde_json::Value;
 
 use crate::commands::session::Session;
-use crate::dto::SkillDto;
+use crate::dto::{SkillDto, VerdictDto};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{self, Align, Look, Report, Table};
@@ -17,6 +17,16 @@ pub(crate) async fn list(session: &Session) -> Result<Exit, Failure> {
     let skills = answer.skills.iter().map(SkillDto::from).collect();
     session.printer.report(&SkillsReport { skills })?;
     Ok(Exit::Ok)
+}
+
+/// Why a node cannot run a skill.
+pub(super) fn details(node: &VerdictDto) -> String {
+    let details: Vec<&str> = node
+        .reasons
+        .iter()
+        .map(|reason| reason.detail.as_str())
+        .collect();
+    details.join("; ")
 }
 
 struct SkillsReport {
@@ -83,7 +93,7 @@ fn row(known: &SkillDto, look: Look) -> Vec<String> {
     let not_on: Vec<String> = known
         .ineligible_nodes
         .iter()
-        .map(|node| format!("{}: {}", node.node_id, node.reasons.join(", ")))
+        .map(|node| format!("{}: {}", node.node_id, details(node)))
         .collect();
     cells.push(not_on.join("; "));
     cells

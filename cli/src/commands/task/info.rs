@@ -72,7 +72,11 @@ impl Report for TaskReport {
             1,
             format!(
                 "  submitted {age} ago by {}",
-                dto.user_id.as_deref().unwrap_or("unknown")
+                if dto.user_id.is_empty() {
+                    "unknown"
+                } else {
+                    &dto.user_id
+                }
             ),
         );
         lines.join("\n") + "\n"
@@ -114,8 +118,8 @@ fn facts(dto: &TaskDto) -> Vec<String> {
     let listed = |items: &[String]| Some(items.join(" ")).filter(|text| !text.is_empty());
     let span =
         |number: &Option<serde_json::Number>| number.as_ref().map(|seconds| format!("{seconds} s"));
-    add("name", dto.name.clone());
-    add("description", dto.description.clone());
+    add("name", filled(&dto.name));
+    add("description", filled(&dto.description));
     add(
         "kind",
         (dto.task_type != "batch").then(|| dto.task_type.to_owned()),
@@ -146,6 +150,12 @@ fn facts(dto: &TaskDto) -> Vec<String> {
     all.into_iter()
         .map(|(label, value)| format!("{label:<14}{value}"))
         .collect()
+}
+
+fn filled(text: &str) -> Option<String> {
+    Some(text)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
 }
 
 fn retries(dto: &TaskDto) -> String {

@@ -27,13 +27,13 @@ pub(crate) async fn logs(session: &Session, args: LogsArgs) -> Result<Exit, Fail
     };
     let mut sink = Sink::new(&session.printer, request.task_id.clone());
     let mut watcher = Watcher::new(&session.printer, None)?;
-    let ended = copy(session, request, &mut watcher, &mut sink).await;
+    let exit = match copy(session, request, &mut watcher, &mut sink).await {
+        Ok(()) => Exit::Ok,
+        Err(Stop::Failed(failure)) => return Err(failure),
+        Err(Stop::Interrupted | Stop::TimedOut) => Exit::Interrupted,
+    };
     sink.finish()?;
-    match ended {
-        Ok(()) => Ok(Exit::Ok),
-        Err(Stop::Failed(failure)) => Err(failure),
-        Err(Stop::Interrupted | Stop::TimedOut) => Ok(Exit::Interrupted),
-    }
+    Ok(exit)
 }
 
 async fn copy(
@@ -72,12 +72,16 @@ async fn drain(
             Ok(Some(message)) => {
                 reattach.contact();
                 sink.take(&message)?;
-                if message.complete {
+                // The last message has no piece.
+                if message.chunk.is_none() {
                     return Ok(None);
                 }
             }
-            // Without follow, an attempt that still runs has no last message.
-            Ok(None) => return Ok(None),
+            Ok(None) => {
+                return Ok(Some(Status::unavailable(
+                    "the coordinator closed the stream",
+                )));
+            }
             Err(status) => return Ok(Some(status)),
         }
     }
@@ -164,6 +168,13 @@ impl Sink {
 
     fn finish(&self) -> Result<(), Failure> {
         if self.printer.format() != Format::Json {
+            if self.attempt == 0 {
+                self.printer
+                    .note(&format!("{} has not started yet", self.task_id));
+            } else if !self.complete {
+                self.printer
+                    .note("more may come: --follow goes on until the attempt has ended");
+            }
             return Ok(());
         }
         let text =
