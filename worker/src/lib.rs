@@ -5,12 +5,17 @@
 
 #![forbid(unsafe_code)]
 
+pub mod args;
 pub mod connection;
 pub mod convert;
+pub mod driver;
 pub mod executor;
 pub mod identity;
+pub mod join;
 pub mod logs;
 pub mod model;
+pub mod places;
+pub mod setup;
 pub mod skills;
 pub mod spool;
 pub mod state;

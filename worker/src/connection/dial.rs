@@ -163,7 +163,10 @@ async fn connect(address: &Address) -> Result<TcpStream, DialError> {
 
 async fn reach(peer: SocketAddr) -> Result<TcpStream, DialError> {
     let Ok(connected) = timeout(CONNECT_TIMEOUT, TcpStream::connect(peer)).await else {
-        return Err(DialError::Silent { peer, waited: CONNECT_TIMEOUT });
+        return Err(DialError::Silent {
+            peer,
+            waited: CONNECT_TIMEOUT,
+        });
     };
     let stream = connected.map_err(|source| DialError::of_io(peer, source))?;
     stream

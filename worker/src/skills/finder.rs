@@ -43,19 +43,28 @@ impl Finder {
                 Vec::new()
             }
         };
-        for skill in found.iter().filter_map(|discovered| discovered.skill.as_ref().ok()) {
+        for skill in found
+            .iter()
+            .filter_map(|discovered| discovered.skill.as_ref().ok())
+        {
             for note in &skill.notes {
                 tracing::info!(skill = %skill.manifest.name, "{note}");
             }
         }
-        let mut adverts: Vec<_> = Builtin::ALL.iter().map(|builtin| builtin::advert(*builtin, &self.build)).collect();
+        let mut adverts: Vec<_> = Builtin::ALL
+            .iter()
+            .map(|builtin| builtin::advert(*builtin, &self.build))
+            .collect();
         let mut entries = BTreeMap::new();
         for Evaluated { advert, runnable } in evaluate(&found, &host) {
             if !advert.eligible {
                 tracing::info!(skill = %advert.name, reasons = ?advert.reasons, "skill cannot run here");
             }
             if let Some(runnable) = runnable {
-                entries.insert(advert.name.clone(), entry(&advert.name, &advert.version, runnable, &openclaw));
+                entries.insert(
+                    advert.name.clone(),
+                    entry(&advert.name, &advert.version, runnable, &openclaw),
+                );
             }
             adverts.push(convert::skill(&advert));
         }

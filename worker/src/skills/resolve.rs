@@ -27,8 +27,16 @@ pub(super) struct Entry {
 }
 
 impl Skills {
-    pub(super) fn new(adverts: Vec<v1::Skill>, entries: BTreeMap<String, Entry>, allow_commands: bool) -> Self {
-        Self { adverts, entries, allow_commands }
+    pub(super) fn new(
+        adverts: Vec<v1::Skill>,
+        entries: BTreeMap<String, Entry>,
+        allow_commands: bool,
+    ) -> Self {
+        Self {
+            adverts,
+            entries,
+            allow_commands,
+        }
     }
 
     /// Every skill with its eligibility, builtins first.
@@ -58,11 +66,16 @@ impl Skills {
         if let Some(builtin) = Builtin::from_name(&wanted.name) {
             return Ok(Runnable::Builtin(builtin));
         }
-        let Some(entry) = self.entries.get(&wanted.name) else { return Err(self.why_not(&wanted.name)) };
+        let Some(entry) = self.entries.get(&wanted.name) else {
+            return Err(self.why_not(&wanted.name));
+        };
         if let Some(required) = &wanted.version
             && !required.matches(&entry.version)
         {
-            return Err(format!("skill {} has version `{}` here, the task wants {required}", wanted.name, entry.version));
+            return Err(format!(
+                "skill {} has version `{}` here, the task wants {required}",
+                wanted.name, entry.version
+            ));
         }
         still_there(entry)?;
         Ok(Runnable::Skill(entry.run.clone()))
@@ -71,7 +84,10 @@ impl Skills {
     fn why_not(&self, name: &str) -> String {
         let known = self.adverts.iter().find(|advert| advert.name == name);
         match known {
-            Some(advert) => format!("skill {name} cannot run here: {}", advert.reasons.join("; ")),
+            Some(advert) => format!(
+                "skill {name} cannot run here: {}",
+                advert.reasons.join("; ")
+            ),
             None => format!("skill {name} is not on this node"),
         }
     }
@@ -80,12 +96,18 @@ impl Skills {
 /// What was found at the last look may have been removed since.
 fn still_there(entry: &Entry) -> Result<(), String> {
     if !entry.run.base_dir.is_dir() {
-        return Err(format!("the folder {} of skill {} has vanished", entry.run.base_dir.display(), entry.run.name));
+        return Err(format!(
+            "the folder {} of skill {} has vanished",
+            entry.run.base_dir.display(),
+            entry.run.name
+        ));
     }
     match &entry.program {
-        Some(program) if !program.exists() => {
-            Err(format!("the program {} of skill {} has vanished", program.display(), entry.run.name))
-        }
+        Some(program) if !program.exists() => Err(format!(
+            "the program {} of skill {} has vanished",
+            program.display(),
+            entry.run.name
+        )),
         _ => Ok(()),
     }
 }

@@ -37,6 +37,20 @@ impl Effects {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        !self.close
+            && !self.connect
+            && self.starts.is_empty()
+            && self.kills.is_empty()
+            && self.spool_writes.is_empty()
+            && self.spool_removals.is_empty()
+            && self.spool_aside.is_none()
+            && self.remember.is_none()
+            && self.notices.is_empty()
+            && self.exit.is_none()
+    }
 }
 
 /// One attempt to end. A later one for the same attempt only sharpens it.

@@ -167,6 +167,11 @@ impl State {
         matches!(self.link, Link::Open(_))
     }
 
+    /// It waits for a dial, or for the answer to its Hello.
+    pub fn is_dialing(&self) -> bool {
+        matches!(self.link, Link::Dialing { .. })
+    }
+
     /// What is taken of the pools now.
     pub fn used(&self) -> &Demand {
         self.pools.used()
