@@ -97,11 +97,11 @@ impl<'a> Attempt<'a> {
         let end = self.until_the_end().await;
         let run = self.clock.read(Instant::now());
         match end {
-            End::Itself => self.drain(PIPE_GRACE).await,
+            End::Itself => self.drain(PIPE_GRACE, true).await,
             End::Cut(_) => self.end_gracefully().await,
         }
         self.make_sure().await;
-        self.drain(LAST_READ).await;
+        self.drain(LAST_READ, false).await;
         let wanted = *self.wanted.borrow();
         Remains {
             end,
@@ -180,14 +180,15 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Takes in what is printed for at most `time`, or until nobody can print any more.
-    async fn drain(&mut self, time: Duration) {
+    /// Takes in what is printed for at most `time`, or until nobody can print any more, or, if it may be hurried, until
+    /// nobody wants to wait any more.
+    async fn drain(&mut self, time: Duration, may_hurry: bool) {
         let deadline = tokio::time::Instant::now() + time;
-        while self.pump.is_open() && !self.wanted.borrow_and_update().now {
+        while self.pump.is_open() && !(may_hurry && self.wanted.borrow_and_update().now) {
             self.output.send_due(Instant::now(), self.events);
             tokio::select! {
                 () = self.pump.read(&mut self.output) => {}
-                _ = self.wanted.changed() => {}
+                _ = self.wanted.changed(), if may_hurry => {}
                 () = sleep_until(deadline) => return,
             }
         }

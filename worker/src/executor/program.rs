@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use openclaw_skill::argv::{self, ExpandError};
+use openclaw_skill::manifest::Mode;
 use serde_json::Value;
 
 use super::api::{Settings, SkillRun};
@@ -37,6 +38,12 @@ pub(super) fn of_skill(
     spec: &Spec,
     dir: &WorkDir,
 ) -> Result<Program, NoProgram> {
+    if skill.run.mode == Mode::Server {
+        return Err(NoProgram::Here(format!(
+            "skill {} is kept running between tasks (mode: server), which this version of the worker does not do",
+            skill.name
+        )));
+    }
     let params = match spec.parameters.trim() {
         "" => Value::Null,
         text => serde_json::from_str(text)

@@ -20,6 +20,13 @@ const LEDGER: &str = "ledger";
 /// How long killing left-over processes is tried.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What a worker that ends in order says last: then there is nothing to be found.
+const FAREWELL: &[u8] = b"bye\n";
+
+/// Looks that must find nothing after a worker that died: it may have been just about to start a process, which has
+/// its mark only a moment later.
+const LOOKS: u32 = 5;
+
 /// Between two looks at what is left.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -136,7 +143,9 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let child = self.child.get_mut().unwrap_or_else(PoisonError::into_inner);
         // Closing the pipe ends the guardian; it has little to do when all attempts have ended.
-        drop(child.stdin.take());
+        if let Some(mut pipe) = child.stdin.take() {
+            drop(pipe.write_all(FAREWELL));
+        }
         let until = Instant::now() + Duration::from_secs(1);
         while Instant::now() < until && matches!(child.try_wait(), Ok(None)) {
             std::thread::sleep(Duration::from_millis(2));
@@ -157,13 +166,15 @@ pub fn run_guardian(stdin: impl Read, mut stdout: impl Write) -> io::Result<()> 
     stdout.write_all(b"ready\n")?;
     stdout.flush()?;
     drop(stdout);
-    // The worker never writes again: this returns when it is gone.
-    io::copy(&mut stdin, &mut io::sink())?;
+    // This returns when the worker is gone.
+    let mut last_words = Vec::new();
+    stdin.read_to_end(&mut last_words)?;
+    let looks = if last_words == FAREWELL { 1 } else { LOOKS };
     let entries = ledger::read(&orders.ledger)
         .filter(|(header, _)| header.run == orders.run)
         .map(|(_, entries)| entries)
         .unwrap_or_default();
-    kill_all(&orders.run, &entries);
+    kill_all(&orders.run, &entries, looks);
     Ok(())
 }
 
@@ -215,16 +226,15 @@ fn reap(path: &Path) -> Result<(), GuardianError> {
     if header.boot != boot_id() {
         return Ok(());
     }
-    match kill_all(&header.run, &entries) {
-        (_, 0) => Ok(()),
-        (_, count) => Err(GuardianError::Leftovers { count }),
+    match kill_all(&header.run, &entries, 1) {
+        0 => Ok(()),
+        count => Err(GuardianError::Leftovers { count }),
     }
 }
 
-/// Kills these groups and every process of the run. How many there were, and how many are left.
-fn kill_all(run: &str, entries: &[Entry]) -> (usize, usize) {
+/// Kills these groups and every process of the run, until that many looks in a row found none. How many are left.
+fn kill_all(run: &str, entries: &[Entry], mut looks: u32) -> usize {
     let until = Instant::now() + PATIENCE;
-    let mut most = 0;
     loop {
         let mut left = 0;
         for entry in entries.iter().filter(|entry| is_same(entry, run)) {
@@ -234,9 +244,11 @@ fn kill_all(run: &str, entries: &[Entry]) -> (usize, usize) {
         let marked = Marked::Run(run).find();
         Marked::Run(run).signal(&marked, Signal::KILL);
         left += marked.len();
-        most = most.max(left);
-        if left == 0 || Instant::now() >= until {
-            return (most, left);
+        if left == 0 {
+            looks -= 1;
+        }
+        if looks == 0 || Instant::now() >= until {
+            return left;
         }
         std::thread::sleep(LOOK_EVERY);
     }

@@ -25,7 +25,7 @@ use super::{Event, Executor, Guardian, GuardianCommand, Handle, Runnable, Settin
 use crate::model::{Demand, Ended, InputFile, Job, LogChunk, Spec, Stream};
 
 /// Longest wait for anything in a test.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Tells the helpers below that this process was started to be one.
 const HELPER: &str = "OPENCLAW_TEST_HELPER";
