@@ -16,9 +16,12 @@ use crate::serve::RequestId;
 
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
-/// What went wrong with one request.
+/// What went wrong with one request. One pointer wide: it is the error of nearly every function here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct Problem(Box<Facts>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Facts {
     status: StatusCode,
     grpc: Code,
     code: &'static str,
@@ -67,7 +70,7 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self {
+        Self(Box::new(Facts {
             status,
             grpc: Code::InvalidArgument,
             code,
@@ -76,74 +79,86 @@ impl Problem {
             hint: None,
             place: Place::default(),
             retry_after: None,
-        }
+        }))
     }
 
     /// What a gRPC client is told instead of the HTTP status.
     #[must_use]
     pub fn grpc(mut self, code: Code) -> Self {
-        self.grpc = code;
+        self.0.grpc = code;
         self
     }
 
     /// The field it is about.
     #[must_use]
     pub fn field(mut self, path: impl Into<String>) -> Self {
-        self.place.field = Some(path.into());
+        self.0.place.field = Some(path.into());
         self
     }
 
     /// Where in the text of the body it is, counted from 1.
     #[must_use]
     pub fn at(mut self, line: usize, column: usize) -> Self {
-        (self.place.line, self.place.column) = (Some(line), Some(column));
+        (self.0.place.line, self.0.place.column) = (Some(line), Some(column));
+        self
+    }
+
+    /// Seconds after which the same request may succeed.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after = Some(seconds);
         self
     }
 
     /// Its HTTP status.
     pub fn http_status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// The same for a gRPC client.
     pub fn status(&self) -> Status {
-        Status::new(self.grpc, self.detail.clone())
+        Status::new(self.0.grpc, self.0.detail.clone())
     }
 
     /// Writes the document into the answer that carried it, whose other headers (`Allow`) are kept.
     pub(crate) fn render(self, carrier: Response, id: &RequestId) -> Response {
-        let document = Document {
-            r#type: format!(
-                "urn:openclaw:error:{}",
-                self.code.to_ascii_lowercase().replace('_', "-")
-            ),
-            title: self.title,
-            status: self.status.as_u16(),
-            detail: &self.detail,
-            code: self.code,
-            request_id: id.as_str(),
-            hint: self.hint,
-            place: &self.place,
-            retry_after: self.retry_after,
-        };
-        // Strings and numbers alone: encoding them cannot fail.
-        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let body = self.document(id.as_str());
         let (mut parts, _) = carrier.into_parts();
-        parts.status = self.status;
+        parts.status = self.0.status;
         parts.headers.remove(CONTENT_LENGTH);
         parts.headers.insert(CONTENT_TYPE, MEDIA_TYPE);
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.0.retry_after {
             parts
                 .headers
                 .insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.0.status == StatusCode::UNAUTHORIZED {
             parts.headers.insert(
                 WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer realm=\"openclaw\""),
             );
         }
         Response::from_parts(parts, Body::from(body))
+    }
+
+    /// The document.
+    pub(crate) fn document(&self, request_id: &str) -> Vec<u8> {
+        let document = Document {
+            r#type: format!(
+                "urn:openclaw:error:{}",
+                self.0.code.to_ascii_lowercase().replace('_', "-")
+            ),
+            title: self.0.title,
+            status: self.0.status.as_u16(),
+            detail: &self.0.detail,
+            code: self.0.code,
+            request_id,
+            hint: self.0.hint,
+            place: &self.0.place,
+            retry_after: self.0.retry_after,
+        };
+        // Strings and numbers alone: encoding them cannot fail.
+        serde_json::to_vec(&document).unwrap_or_default()
     }
 }
 
@@ -161,7 +176,7 @@ impl From<Refusal> for Problem {
             Some(index) => format!("tasks[{index}]: {}", refusal.detail),
             None => refusal.detail,
         };
-        Self {
+        Self(Box::new(Facts {
             status: face.http,
             grpc: face.grpc,
             code: refusal.code.as_str(),
@@ -170,7 +185,7 @@ impl From<Refusal> for Problem {
             hint: Some(face.next),
             place,
             retry_after: face.retry_after,
-        }
+        }))
     }
 }
 
@@ -178,7 +193,7 @@ impl From<Problem> for Response {
     /// An answer that carries the problem to the edge.
     fn from(problem: Problem) -> Self {
         let mut carrier = Self::new(Body::empty());
-        *carrier.status_mut() = problem.status;
+        *carrier.status_mut() = problem.0.status;
         carrier.extensions_mut().insert(problem);
         carrier
     }

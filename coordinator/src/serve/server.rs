@@ -43,7 +43,7 @@ impl Default for Limits {
             first_byte: Duration::from_secs(10),
             headers: Duration::from_secs(30),
             stuck_write: Duration::from_mins(1),
-            drain: Duration::from_secs(8),
+            drain: Duration::from_secs(5),
         }
     }
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::{any, get};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use openclaw_core::model::{Principal, Role};
 use openclaw_runtime::identity::own_names;
 use openclaw_runtime::tasks::TaskGroup;
@@ -388,22 +390,19 @@ async fn silent_and_slow_connections_are_closed() {
 }
 
 #[tokio::test]
-async fn a_deadline_sent_with_a_call_is_kept() {
+async fn a_deadline_sent_with_a_call_is_kept_for_clients_that_do_not_watch_it() {
     let running = start(short()).await;
-    let mut client = tonic::client::Grpc::new(channel(&running).await);
-    client.ready().await.unwrap();
-    let mut request = tonic::Request::new(HealthCheckRequest::default());
-    // Set by hand, so that the client itself does not watch it.
-    request
-        .metadata_mut()
-        .insert("grpc-timeout", "50m".parse().unwrap());
-    let codec = tonic_prost::ProstCodec::<HealthCheckRequest, HealthCheckRequest>::default();
-    request.metadata_mut().insert(
-        "authorization",
-        format!("Bearer {}", running.token).parse().unwrap(),
-    );
-    let path = http::uri::PathAndQuery::from_static("/slow");
-    let status = client.unary(request, path, codec).await.unwrap_err();
+    let client = Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    let request = http::Request::post(format!("http://{}/slow", running.address))
+        .header("authorization", format!("Bearer {}", running.token))
+        .header("content-type", "application/grpc")
+        .header("grpc-timeout", "50m")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    let answer = client.request(request).await.unwrap();
+    let status = tonic::Status::from_header_map(answer.headers()).unwrap();
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
     running.server.shutdown().await;
 }
