@@ -13,11 +13,12 @@ use super::record::{convert, envelope, key, wire};
 
 /// Specifications and payloads up to this many bytes stay in their row.
 pub(super) const INLINE_BYTES: usize = 2 * 1024;
-/// Most bytes of a chunk, and of a row's message: every value stays below 64 KiB.
-pub(super) const CHUNK_BYTES: usize = 48 * 1024;
+/// Most bytes of a chunk, and of a row's message. sled keeps up to 17 rows in a page and puts a page of over 128 KiB
+/// into a file of its own, which it never removes; 17 values of this size stay below that.
+pub(super) const CHUNK_BYTES: usize = 6 * 1024;
 
-/// Rows that are replaced or deleted later and whose message lies in chunks: where those are. Few: a message of over
-/// 48 KiB is a node with hundreds of skills, or thousands of attempts decided at once.
+/// Rows that are replaced or deleted later and whose message lies in chunks: where those are. Few: such a message is
+/// a node with many skills, or hundreds of attempts decided at once.
 #[derive(Debug, Default)]
 pub(super) struct Scattered(BTreeMap<Vec<u8>, Place>);
 
@@ -118,7 +119,7 @@ impl<'a> Encoder<'a> {
         let bytes = message.encode_to_vec();
         let parts = parts_of(bytes.len());
         let value = envelope::seal(&at, self.commit, true, parts.encoded_len(), |to| {
-            parts.encode_raw(to)
+            parts.encode_raw(to);
         });
         self.ops.adds.push((at.clone(), value));
         self.chunks(&at, Part::Message, &bytes);
@@ -140,7 +141,7 @@ impl<'a> Encoder<'a> {
         let value = match parts {
             None => envelope::seal(&at, self.commit, false, size, |to| message.encode_raw(to)),
             Some(parts) => envelope::seal(&at, self.commit, true, parts.encoded_len(), |to| {
-                parts.encode_raw(to)
+                parts.encode_raw(to);
             }),
         };
         if let (Some(bytes), Some(parts)) = (bytes, parts) {
@@ -175,7 +176,7 @@ impl<'a> Encoder<'a> {
         for (index, chunk) in (0..).zip(bytes.chunks(CHUNK_BYTES)) {
             let at = key::chunk(owner, part, self.commit, index);
             let value = envelope::seal(&at, self.commit, false, chunk.len(), |to| {
-                to.extend_from_slice(chunk)
+                to.extend_from_slice(chunk);
             });
             self.ops.adds.push((at, value));
         }

@@ -1,10 +1,10 @@
 //! The embedded store: sled 0.34.7, with the care it needs.
 //!
 //! One tree; one atomic batch per commit, then `flush` and a barrier on the disk; no background flusher, which would
-//! hide its errors; values below 64 KiB, since larger ones become files that are never removed; the first error is
-//! the last use of a handle.
+//! hide its errors; small values, since large pages become files that are never removed; the first error is the last
+//! use of a handle.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -108,15 +108,44 @@ fn open_patiently(path: &Path, patience: Duration) -> Result<Db, StoreError> {
             .flush_every_ms(None);
         // Recovery of a damaged file can panic.
         let opened = caught("open", || {
+            sweep(path)?;
             config.open().map_err(|error| failed(path, "open", error))
         });
         match opened {
             Err(StoreError::Locked { .. }) if began.elapsed() < patience => {
-                thread::sleep(RETRY_EVERY)
+                thread::sleep(RETRY_EVERY);
             }
             other => return other,
         }
     }
+}
+
+/// Removes what an opening that broke off has left: sled would take its unfinished snapshot for the newest one and
+/// call the store damaged, for ever. Only while nobody has the store open.
+fn sweep(path: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::io(path, "open", source);
+    let held = match File::options().write(true).open(path.join("db")) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    match held.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let path = path.to_owned();
+            return Err(StoreError::Locked { path });
+        }
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// An error of sled in our words.

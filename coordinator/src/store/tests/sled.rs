@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::super::conformance::{Lab, conformance};
 use super::super::error::StoreError;
-use super::super::samples::{start, submit};
+use super::super::samples::{node, start, submit};
 use super::super::sled::{self, Sled};
 use super::super::traits::Batch;
 
@@ -69,6 +69,37 @@ fn a_path_that_cannot_be_made_is_named() {
         told.contains("cannot open the store at") && told.contains("cluster.db"),
         "{told}"
     );
+}
+
+#[test]
+fn an_opening_that_broke_off_does_not_stop_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cluster.db");
+    let load = || {
+        let mut store = sled::open(&path, start(), sled::PATIENCE).unwrap();
+        store.load().unwrap().epoch
+    };
+    let first = load();
+    let left = path.join("snap.FFFFFFFFFFFFFFFF.generating");
+    fs::write(&left, b"half a snap").unwrap();
+    assert_eq!(load(), first + 1);
+    assert!(!left.exists());
+}
+
+#[test]
+fn what_is_large_makes_no_files_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cluster.db");
+    let mut store = sled::open(&path, start(), sled::PATIENCE).unwrap();
+    let epoch = store.load().unwrap().epoch;
+    for seq in 1..=20 {
+        let mut row = submit(seq);
+        row.task.spec = vec![1; 1024 * 1024].into();
+        let nodes = (0..20).map(|n| Write::Node(Box::new(node(&format!("node-{n}"), 12))));
+        let writes = nodes.chain([Write::Submit(Box::new(row))]).collect();
+        store.commit(epoch, seq, &Batch::new(writes)).unwrap();
+    }
+    assert_eq!(fs::read_dir(path.join("blobs")).unwrap().count(), 0);
 }
 
 #[test]
