@@ -11,6 +11,7 @@
 )]
 
 mod binaries;
+mod checkout;
 mod cli;
 mod client;
 mod cluster;
@@ -27,6 +28,7 @@ mod skip;
 mod wait;
 
 pub use binaries::{binaries_dir, project_dir};
+pub use checkout::checkout;
 pub use cli::{Answer, Cli};
 pub use client::{Client, parameters, spec};
 pub use cluster::{Cluster, ClusterBuilder};

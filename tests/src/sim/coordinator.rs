@@ -1,0 +1,521 @@
+//! The coordinator's process as it is simulated: the real core and the real store between a driver of its own.
+//!
+//! The driver keeps the order that the real one promises: everything that waits is handled, then deadlines fire, then
+//! the writes become one batch; replies, sends and closes of a batch leave when it is durable, in order; meanwhile the
+//! next batch is collected. A batch that fails ends the run of the core, never the process.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use openclaw_common::id::SessionId;
+use openclaw_common::time::Now;
+use openclaw_coordinator::grpc::convert;
+use openclaw_coordinator::store::memory::{Disk, Fault as DiskFault};
+use openclaw_coordinator::store::{Batch, Reader, Start, Store};
+use openclaw_core::Core;
+use openclaw_core::effect::Effects;
+use openclaw_core::event::{Event, ReplyId, SessionEvent};
+use openclaw_core::settings::Settings;
+use openclaw_worker::state::ClosedBy;
+
+use super::agenda::Step;
+use super::bug::Bug;
+use super::chaos::CrashPoint;
+use super::client::Waiter;
+use super::clock::Clock;
+use super::net::{ConnId, Side};
+use super::verdict::{Checked, broken};
+use super::world::World;
+
+/// The driver takes a turn at least this often.
+const TICK_MS: u64 = 1_000;
+/// What more than this means that the coordinator stood still.
+const TOLERANCE_MS: u64 = 5_000;
+
+/// Something for the driver.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A worker's event; its stream when it is the first.
+    Session(SessionId, SessionEvent, Option<ConnId>),
+    /// A client's request.
+    Request(Event, Waiter),
+}
+
+/// The machine, its disk, and what runs on it.
+pub(crate) struct Coordinator {
+    pub(crate) clock: Clock,
+    pub(crate) disk: Disk,
+    pub(crate) settings: Settings,
+    pub(crate) greeting: convert::Greeting,
+    /// The process lives.
+    pub(crate) up: bool,
+    pub(crate) run: Option<Run>,
+    /// Counts openings and crashes; what is on the agenda for an earlier one is void.
+    pub(crate) life: u64,
+    pub(crate) lane: Vec<Input>,
+    turn_at: Option<u64>,
+    pub(crate) sessions: u64,
+    pub(crate) armed: Option<CrashPoint>,
+    /// What the clocks said at the last turn.
+    last: Now,
+    /// Tries to open the store since the last success.
+    tries: u32,
+}
+
+/// One run of a core.
+pub(crate) struct Run {
+    pub(crate) core: Core,
+    store: Box<dyn Store>,
+    pub(crate) reader: Arc<dyn Reader>,
+    /// The store's epoch.
+    epoch: u64,
+    seq: u64,
+    gathering: Pending,
+    flushing: Option<Pending>,
+    pub(crate) sessions: BTreeMap<SessionId, ConnId>,
+    pub(crate) waiters: BTreeMap<ReplyId, Waiter>,
+    replies: u64,
+}
+
+/// What waits for its flush.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) fx: Effects,
+    cuts: Vec<usize>,
+}
+
+impl Coordinator {
+    pub(crate) fn new(settings: Settings, clock: Clock) -> Self {
+        Self {
+            last: clock.now(0, 0),
+            clock,
+            disk: Disk::new(),
+            settings,
+            greeting: convert::Greeting {
+                limits: convert::Limits::default(),
+                cluster_name: "simulated".to_owned(),
+                build: "0.1.0".to_owned(),
+            },
+            up: false,
+            run: None,
+            life: 0,
+            lane: Vec::new(),
+            turn_at: None,
+            sessions: 0,
+            armed: None,
+            tries: 0,
+        }
+    }
+}
+
+impl World {
+    /// What the coordinator's clocks say.
+    pub(crate) fn coordinator_now(&self) -> Now {
+        self.coordinator.clock.now(self.now, 0)
+    }
+
+    /// The process starts, or the store is opened again.
+    pub(crate) fn open_store(&mut self, life: u64) -> Checked {
+        if life != self.coordinator.life || self.coordinator.run.is_some() {
+            return Ok(());
+        }
+        let now = self.coordinator_now();
+        self.coordinator.up = true;
+        let start = Start {
+            wall: now.wall,
+            random: u128::from(self.rng.bits()),
+        };
+        let opened = self.coordinator.disk.open(start).and_then(|mut store| {
+            let loaded = store.load()?;
+            Ok((store, loaded))
+        });
+        let (store, mut loaded) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.trace(format_args!("the store does not open: {error}"));
+                return self.reopen_later();
+            }
+        };
+        let reader = store.reader();
+        let epoch = loaded.epoch;
+        self.trace(format_args!("the store is open, epoch {epoch}, {} tasks", loaded.tasks.len()));
+        self.truth_restored(&loaded, &*reader, now)?;
+        if self.bugged(Bug::EpochNotRaised) {
+            loaded.epoch = *self.first_epoch.get_or_insert(loaded.epoch);
+        }
+        let core = Core::restore(self.coordinator.settings.clone(), loaded, now, self.rng.bits());
+        if let Err(why) = core.sanity_check() {
+            return broken("core", format!("after a restart: {why}"));
+        }
+        self.coordinator.tries = 0;
+        self.coordinator.last = now;
+        self.coordinator.run = Some(Run {
+            core,
+            store,
+            reader,
+            epoch,
+            seq: 0,
+            gathering: Pending::default(),
+            flushing: None,
+            sessions: BTreeMap::new(),
+            waiters: BTreeMap::new(),
+            replies: 0,
+        });
+        self.turn_by(self.now)
+    }
+
+    fn reopen_later(&mut self) -> Checked {
+        let delay = (100 << self.coordinator.tries.min(6)).min(5_000);
+        self.coordinator.tries += 1;
+        let life = self.coordinator.life;
+        self.agenda
+            .push(self.now + delay, &mut self.rng, Step::Open(life));
+        Ok(())
+    }
+
+    /// Puts something into the driver's lane.
+    pub(crate) fn drive(&mut self, input: Input) -> Checked {
+        if self.coordinator.run.is_none() {
+            return self.refuse(input);
+        }
+        self.coordinator.lane.push(input);
+        let at = self.now + self.rng.between(0, 2);
+        self.turn_by(at)
+    }
+
+    /// While the store is being reopened workers are sent away and requests have an unknown outcome.
+    fn refuse(&mut self, input: Input) -> Checked {
+        match input {
+            Input::Session(_, _, Some(conn)) => self.hang_up(conn, Side::Coordinator, ClosedBy::Failure),
+            Input::Session(..) => Ok(()),
+            Input::Request(_, waiter) => self.unanswered(waiter),
+        }
+    }
+
+    fn turn_by(&mut self, at: u64) -> Checked {
+        if self.coordinator.turn_at.is_none_or(|set| at < set) {
+            self.coordinator.turn_at = Some(at);
+            let life = self.coordinator.life;
+            self.agenda.push(at, &mut self.rng, Step::Turn(life));
+        }
+        Ok(())
+    }
+
+    /// Everything that waits, then due deadlines, then the flush.
+    pub(crate) fn turn(&mut self, life: u64) -> Checked {
+        if life != self.coordinator.life || self.coordinator.turn_at.is_none_or(|at| at > self.now) {
+            return Ok(());
+        }
+        self.coordinator.turn_at = None;
+        if self.coordinator.run.is_none() {
+            return Ok(());
+        }
+        let now = self.coordinator_now();
+        let gap = stood_still(self.coordinator.last, now);
+        self.coordinator.last = now;
+        if let Some(gap_ms) = gap {
+            self.trace(format_args!("the coordinator stood still for {gap_ms} ms"));
+            self.truth_stalled(now);
+            if !self.bugged(Bug::StallNotTold) {
+                self.decide(now, Event::Stalled { gap_ms })?;
+            }
+        }
+        for input in std::mem::take(&mut self.coordinator.lane) {
+            self.take(now, input)?;
+        }
+        let due = |run: &Run| run.core.next_deadline().is_some_and(|due| due <= now.mono);
+        if gap.is_some() || self.coordinator.run.as_ref().is_some_and(due) || self.dirty {
+            self.dirty = false;
+            self.advance(now)?;
+        }
+        self.launch()?;
+        self.alarm(now)
+    }
+
+    fn alarm(&mut self, now: Now) -> Checked {
+        let Some(run) = &self.coordinator.run else {
+            return Ok(());
+        };
+        let due = run
+            .core
+            .next_deadline()
+            .map_or(TICK_MS, |due| due.since(now.mono).min(TICK_MS));
+        self.turn_by(self.now + due.max(1))
+    }
+
+    fn take(&mut self, now: Now, input: Input) -> Checked {
+        match input {
+            Input::Session(session, event, conn) => self.take_session(now, session, event, conn),
+            Input::Request(event, waiter) => {
+                let Some(run) = &mut self.coordinator.run else {
+                    return Ok(());
+                };
+                run.replies += 1;
+                let reply = ReplyId(run.replies);
+                run.waiters.insert(reply, waiter);
+                self.decide(now, with_reply(event, reply))
+            }
+        }
+    }
+
+    fn take_session(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        event: SessionEvent,
+        conn: Option<ConnId>,
+    ) -> Checked {
+        let Some(run) = &mut self.coordinator.run else {
+            return Ok(());
+        };
+        let known = match (&event, conn) {
+            (SessionEvent::Opened(_), Some(conn)) => {
+                run.sessions.insert(session, conn);
+                true
+            }
+            (SessionEvent::Closed, _) => run.sessions.remove(&session).is_some(),
+            _ => run.sessions.contains_key(&session),
+        };
+        let confused = self.bugged(Bug::CloseOfOldStream) && event == SessionEvent::Closed;
+        if confused && let Some(newer) = self.truth.newer_session(session) {
+            return self.decide(now, Event::Session { session: newer, event });
+        }
+        if !known {
+            return Ok(());
+        }
+        self.truth_hears(now, session, &event);
+        let event = match event {
+            SessionEvent::Closed if self.bugged(Bug::CloseTakenAsBye) => SessionEvent::Bye,
+            event => event,
+        };
+        self.decide(now, Event::Session { session, event })
+    }
+
+    /// The core handles one event.
+    fn decide(&mut self, now: Now, event: Event) -> Checked {
+        self.dirty = true;
+        let mut fx = Effects::default();
+        let Some(run) = &mut self.coordinator.run else {
+            return Ok(());
+        };
+        run.core.handle(now, event, &mut fx);
+        self.absorb(now, fx)
+    }
+
+    fn advance(&mut self, now: Now) -> Checked {
+        let mut fx = Effects::default();
+        let Some(run) = &mut self.coordinator.run else {
+            return Ok(());
+        };
+        run.core.advance(now, &mut fx);
+        self.absorb(now, fx)
+    }
+
+    /// Checks what the core wants and adds it to what is being collected.
+    fn absorb(&mut self, now: Now, mut fx: Effects) -> Checked {
+        let Some(run) = &self.coordinator.run else {
+            return Ok(());
+        };
+        if let Err(why) = run.core.sanity_check() {
+            return broken("core", why);
+        }
+        self.truth_decided(now, &fx)?;
+        let Some(run) = &mut self.coordinator.run else {
+            return Ok(());
+        };
+        let all = &mut run.gathering;
+        all.fx.writes.append(&mut fx.writes);
+        all.fx.replies.append(&mut fx.replies);
+        all.fx.sends.append(&mut fx.sends);
+        all.fx.closes.append(&mut fx.closes);
+        all.fx.notices.append(&mut fx.notices);
+        if all.cuts.last().copied().unwrap_or(0) < all.fx.writes.len() {
+            all.cuts.push(all.fx.writes.len());
+        }
+        Ok(())
+    }
+
+    /// Hands what was collected to the store, or carries it out at once when there is nothing to make durable.
+    fn launch(&mut self) -> Checked {
+        let Some(run) = &mut self.coordinator.run else {
+            return Ok(());
+        };
+        if run.flushing.is_some() || run.gathering.fx.is_empty() {
+            return Ok(());
+        }
+        let mut batch = std::mem::take(&mut run.gathering);
+        if batch.fx.writes.is_empty() {
+            return self.carry_out(batch.fx);
+        }
+        if self.bugged(Bug::ReplyBeforeFlush) {
+            let replies = std::mem::take(&mut batch.fx.replies);
+            self.carry_out(Effects {
+                replies,
+                ..Effects::default()
+            })?;
+        }
+        if self.bugged(Bug::SendBeforeFlush) {
+            let sends = std::mem::take(&mut batch.fx.sends);
+            self.carry_out(Effects {
+                sends,
+                ..Effects::default()
+            })?;
+        }
+        if let Some(run) = &mut self.coordinator.run {
+            run.flushing = Some(batch);
+        }
+        let delay = self.rng.between(0, self.chaos.disk_ms);
+        let life = self.coordinator.life;
+        self.agenda
+            .push(self.now + delay, &mut self.rng, Step::Flushed(life));
+        Ok(())
+    }
+
+    /// The store makes the batch durable, or fails.
+    pub(crate) fn flushed(&mut self, life: u64) -> Checked {
+        if life != self.coordinator.life {
+            return Ok(());
+        }
+        if self.coordinator.armed == Some(CrashPoint::BeforeCommit) {
+            return self.crash_coordinator(false);
+        }
+        let Some(run) = &mut self.coordinator.run else {
+            return Ok(());
+        };
+        let Some(batch) = run.flushing.take() else {
+            return Ok(());
+        };
+        let writes = Batch {
+            cuts: inner_cuts(&batch),
+            writes: batch.fx.writes,
+        };
+        run.seq += 1;
+        match run.store.commit(run.epoch, run.seq, &writes) {
+            Ok(()) => self.truth_durable(&writes.writes)?,
+            Err(error) => {
+                self.trace(format_args!("the commit fails: {error}"));
+                self.truth_in_doubt(writes.writes);
+                return self.end_run();
+            }
+        }
+        if self.coordinator.armed == Some(CrashPoint::AfterCommit) {
+            return self.crash_coordinator(false);
+        }
+        self.carry_out(Effects {
+            writes: Vec::new(),
+            ..batch.fx
+        })?;
+        self.launch()
+    }
+
+    /// The store has failed: this run of the core is over, the process is not.
+    fn end_run(&mut self) -> Checked {
+        self.coordinator.life += 1;
+        self.coordinator.turn_at = None;
+        let Some(run) = self.coordinator.run.take() else {
+            return Ok(());
+        };
+        for waiter in run.waiters.into_values() {
+            self.unanswered(waiter)?;
+        }
+        for conn in run.sessions.into_values() {
+            self.send_away(conn)?;
+        }
+        for input in std::mem::take(&mut self.coordinator.lane) {
+            self.refuse(input)?;
+        }
+        self.reopen_later()
+    }
+
+    /// The process is gone at this instant, with what was under way.
+    pub(crate) fn crash_coordinator(&mut self, silence: bool) -> Checked {
+        self.coordinator.armed = None;
+        if !self.coordinator.up {
+            return Ok(());
+        }
+        self.trace(format_args!("the coordinator dies"));
+        self.coordinator.up = false;
+        self.coordinator.life += 1;
+        self.coordinator.turn_at = None;
+        self.coordinator.lane.clear();
+        if let Some(run) = self.coordinator.run.take() {
+            self.break_batch_off(run)?;
+        }
+        self.coordinator.disk.crash();
+        for conn in self.conns.keys().copied().collect::<Vec<_>>() {
+            self.vanish(conn, Side::Coordinator, silence)?;
+        }
+        self.clients_cut_off()
+    }
+
+    /// The batch that was under way is durable, or torn, or never reached the disk.
+    fn break_batch_off(&mut self, mut run: Run) -> Checked {
+        let Some(batch) = run.flushing.take() else {
+            return Ok(());
+        };
+        let mut writes = Batch {
+            cuts: inner_cuts(&batch),
+            writes: batch.fx.writes,
+        };
+        let lot = self.rng.between(0, 2);
+        if lot == 0 {
+            return Ok(());
+        }
+        if lot == 1 && self.bugged(Bug::TornBatchKept) {
+            let kept = self.rng.below(writes.writes.len());
+            writes.writes.truncate(kept);
+            writes.cuts.clear();
+        } else if lot == 1 {
+            let rows = self.rng.below(writes.writes.len() * 2 + 1);
+            self.coordinator.disk.fail_next(DiskFault::Tear(rows));
+        }
+        let outcome = run.store.commit(run.epoch, run.seq + 1, &writes);
+        self.trace(format_args!("the batch under way: {}", outcome.is_ok()));
+        self.truth_in_doubt(writes.writes);
+        Ok(())
+    }
+}
+
+/// All cuts but the last, which is the end of the batch.
+fn inner_cuts(batch: &Pending) -> Vec<usize> {
+    let mut cuts = batch.cuts.clone();
+    cuts.pop();
+    cuts
+}
+
+/// How long the coordinator stood still before this turn, if it did.
+fn stood_still(last: Now, now: Now) -> Option<u64> {
+    let mono = now.mono.since(last.mono);
+    let ahead = now.wall.since(last.wall);
+    let back = last.wall.since(now.wall);
+    let apart = if back > 0 { mono + back } else { mono.abs_diff(ahead) };
+    if mono > TICK_MS + TOLERANCE_MS {
+        return Some(mono.max(ahead));
+    }
+    (apart > TOLERANCE_MS).then_some(apart)
+}
+
+fn with_reply(event: Event, id: ReplyId) -> Event {
+    match event {
+        Event::Submit {
+            principal, tasks, ..
+        } => Event::Submit {
+            principal,
+            tasks,
+            reply: id,
+        },
+        Event::Cancel {
+            principal,
+            task,
+            reason,
+            ..
+        } => Event::Cancel {
+            principal,
+            task,
+            reason,
+            reply: id,
+        },
+        Event::Query { query, .. } => Event::Query { query, reply: id },
+        other => other,
+    }
+}

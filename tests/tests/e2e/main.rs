@@ -1,0 +1,13 @@
+//! End-to-end tests: real programs, real processes, real sockets. `scripts/test.sh` builds the programs first.
+#![cfg(unix)]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod cli;
+mod config;
+mod errors;
+mod grpcurl;
+mod kill9;
+mod misbehave;
+mod mixed;
+mod quick_start;
+mod stop;
