@@ -91,16 +91,26 @@ impl Hub {
     }
 
     /// Of these tasks, those that somebody follows.
-    pub(crate) fn followed<'a, T>(&self, tasks: impl Iterator<Item = (TaskId, &'a T)>) -> Vec<&'a T> {
+    pub(crate) fn followed<'a, T>(
+        &self,
+        tasks: impl Iterator<Item = (TaskId, &'a T)>,
+    ) -> Vec<&'a T> {
         if self.is_idle() {
             return Vec::new();
         }
         let by_task = self.lock();
-        tasks.filter(|(id, _)| by_task.contains_key(id)).map(|(_, value)| value).collect()
+        tasks
+            .filter(|(id, _)| by_task.contains_key(id))
+            .map(|(_, value)| value)
+            .collect()
     }
 
     /// Tells the followers of each task, in order. `ends` holds the ends that are at hand.
-    pub(crate) fn publish(&self, notices: impl Iterator<Item = Notice>, ends: &HashMap<TaskId, Arc<FinalRow>>) {
+    pub(crate) fn publish(
+        &self,
+        notices: impl Iterator<Item = Notice>,
+        ends: &HashMap<TaskId, Arc<FinalRow>>,
+    ) {
         if self.is_idle() {
             return;
         }
@@ -109,7 +119,11 @@ impl Hub {
             let Some(followers) = by_task.get(&notice.task) else {
                 continue;
             };
-            let end = notice.status.is_final().then(|| ends.get(&notice.task).map(Arc::clone)).flatten();
+            let end = notice
+                .status
+                .is_final()
+                .then(|| ends.get(&notice.task).map(Arc::clone))
+                .flatten();
             let change = Change { notice, end };
             for follower in followers {
                 follower.tell(change.clone());
@@ -127,7 +141,10 @@ impl Hub {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, Vec<Follower>>> {
         // Nothing between lock and unlock can panic; a poisoned map is still a map.
-        self.inner.by_task.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .by_task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,7 +168,10 @@ impl Following {
         if self.lost.swap(false, Ordering::SeqCst) {
             return Followed::Gap;
         }
-        self.queue.recv().await.map_or(Followed::Over, Followed::Change)
+        self.queue
+            .recv()
+            .await
+            .map_or(Followed::Over, Followed::Change)
     }
 }
 
@@ -167,7 +187,10 @@ impl Drop for Following {
                 by_task.remove(task);
             }
         }
-        self.hub.inner.followed.store(by_task.len(), Ordering::SeqCst);
+        self.hub
+            .inner
+            .followed
+            .store(by_task.len(), Ordering::SeqCst);
     }
 }
 
@@ -205,7 +228,10 @@ mod tests {
             let Followed::Change(change) = following.next().await else {
                 panic!("a change was expected");
             };
-            assert_eq!((change.notice.task, change.notice.attempt), (TaskId(1), attempt));
+            assert_eq!(
+                (change.notice.task, change.notice.attempt),
+                (TaskId(1), attempt)
+            );
         }
     }
 
@@ -213,7 +239,9 @@ mod tests {
     async fn a_slow_follower_is_told_of_the_gap_after_what_it_kept() {
         let hub = Hub::default();
         let mut following = hub.follow(vec![TaskId(1)]);
-        let many = (0..=u32::try_from(QUEUED).unwrap()).map(|attempt| notice(1, attempt)).collect();
+        let many = (0..=u32::try_from(QUEUED).unwrap())
+            .map(|attempt| notice(1, attempt))
+            .collect();
         publish(&hub, many);
         for _ in 0..QUEUED {
             assert!(matches!(following.next().await, Followed::Change(_)));

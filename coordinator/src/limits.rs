@@ -48,6 +48,12 @@ mod tests {
     fn the_defaults_of_the_settings_are_the_documented_limits() {
         let settings = Settings::default();
         assert_eq!(request_limits(&settings.limits), Limits::default());
-        assert_eq!(core_settings(&settings), CoreSettings { heartbeat_ms: 15_000, ..CoreSettings::default() });
+        assert_eq!(
+            core_settings(&settings),
+            CoreSettings {
+                heartbeat_ms: 15_000,
+                ..CoreSettings::default()
+            }
+        );
     }
 }

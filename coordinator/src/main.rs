@@ -52,18 +52,29 @@ fn start(args: &Args) -> anyhow::Result<()> {
     let overrides = Overrides::new()
         .with("--host", "coordinator.host", args.host.as_ref())
         .with("--port", "coordinator.port", args.port)
-        .with("--db-path", "storage.path", args.db_path.as_ref().map(|path| path.display()))
+        .with(
+            "--db-path",
+            "storage.path",
+            args.db_path.as_ref().map(|path| path.display()),
+        )
         .with("--log-level", "log.level", args.log_level.as_ref())
         .with("--log-format", "log.format", args.log_format.as_ref());
-    let Loaded { settings, file, .. } = Loader::of_process(args.config.clone(), overrides)?.load()?;
+    let Loaded { settings, file, .. } =
+        Loader::of_process(args.config.clone(), overrides)?.load()?;
     let _telemetry = start_log(&settings)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), config = ?file, store = %settings.storage.path.display(), "the coordinator starts");
     let runtime = tokio::runtime::Runtime::new().context("the system gives no threads")?;
     runtime.block_on(async {
         let signals = Signals::install().context("cannot listen for signals")?;
-        let profiles = ProfilesFile::locate(std::env::var_os(PROFILES_VARIABLE).map(PathBuf::from)).ok();
+        let profiles =
+            ProfilesFile::locate(std::env::var_os(PROFILES_VARIABLE).map(PathBuf::from)).ok();
         let cluster = settings.cluster.name.clone();
-        let ended = run(Setup { settings, profiles }, signals.shutdown(), |started| announce(started, &cluster)).await;
+        let ended = run(
+            Setup { settings, profiles },
+            signals.shutdown(),
+            |started| announce(started, &cluster),
+        )
+        .await;
         ended.inspect_err(|error| tracing::error!(%error, "the coordinator ends"))?;
         tracing::info!("the coordinator has stopped");
         Ok(())
@@ -93,5 +104,9 @@ fn start_log(settings: &Settings) -> anyhow::Result<Telemetry> {
 fn announce(started: &Started, cluster: &str) {
     tracing::info!(addresses = ?started.addresses, cluster, data = %started.folder.display(), "the coordinator serves");
     // A closed standard output is no reason not to serve.
-    drop(writeln!(std::io::stdout(), "{}", openclaw_coordinator::welcome::text(started, cluster)));
+    drop(writeln!(
+        std::io::stdout(),
+        "{}",
+        openclaw_coordinator::welcome::text(started, cluster)
+    ));
 }

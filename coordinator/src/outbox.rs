@@ -78,7 +78,10 @@ impl Outbox {
     /// Queues a message; a full outbox ends its stream instead.
     pub(crate) fn push(&self, out: Out) {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.queue.try_send(out) {
-            tracing::warn!(messages = CAPACITY, "a worker doesn't take what is sent to it; its stream is closed");
+            tracing::warn!(
+                messages = CAPACITY,
+                "a worker doesn't take what is sent to it; its stream is closed"
+            );
             self.end_at_once(End::Overflow);
         }
     }
@@ -145,7 +148,10 @@ mod tests {
         outbox.close(End::Core(Close::Bye));
         let mut got = Vec::new();
         assert_eq!(reader.recv_many(&mut got, 10).await, 2);
-        assert!(matches!(got[..], [Out::Send(Send::HeartbeatAck { seq: 1 }), Out::End]));
+        assert!(matches!(
+            got[..],
+            [Out::Send(Send::HeartbeatAck { seq: 1 }), Out::End]
+        ));
         assert_eq!(reader.end(), End::Core(Close::Bye));
     }
 

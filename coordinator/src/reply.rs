@@ -189,7 +189,10 @@ mod tests {
     fn every_code_is_an_error_on_both_faces() {
         for code in ErrorCode::ALL {
             let face = face(*code);
-            assert!(face.http.is_client_error() || face.http.is_server_error(), "{code}");
+            assert!(
+                face.http.is_client_error() || face.http.is_server_error(),
+                "{code}"
+            );
             assert_ne!(face.grpc, Code::Ok);
             assert!(!face.next.is_empty());
         }
@@ -197,7 +200,12 @@ mod tests {
 
     #[test]
     fn what_passes_with_time_says_when_to_come_back() {
-        for code in [ErrorCode::QueueFull, ErrorCode::Overloaded, ErrorCode::StoreFull, ErrorCode::Unavailable] {
+        for code in [
+            ErrorCode::QueueFull,
+            ErrorCode::Overloaded,
+            ErrorCode::StoreFull,
+            ErrorCode::Unavailable,
+        ] {
             assert!(face(code).retry_after.is_some(), "{code}");
         }
     }
@@ -213,15 +221,28 @@ mod tests {
         let details = status.get_error_details();
         assert_eq!(status.code(), Code::InvalidArgument);
         assert_eq!(details.error_info().unwrap().reason, "TOO_LARGE");
-        assert_eq!(details.bad_request().unwrap().field_violations[0].field, "tasks[3].parameters");
+        assert_eq!(
+            details.bad_request().unwrap().field_violations[0].field,
+            "tasks[3].parameters"
+        );
         assert!(status.message().starts_with("tasks[3]: parameters: "));
     }
 
     #[test]
     fn an_unavailable_answer_says_when_to_come_back() {
-        let status = status(&refusal(ErrorCode::Unavailable, "the store is being reopened"));
+        let status = status(&refusal(
+            ErrorCode::Unavailable,
+            "the store is being reopened",
+        ));
         assert_eq!(status.code(), Code::Unavailable);
-        assert!(status.get_error_details().retry_info().unwrap().retry_delay.is_some());
+        assert!(
+            status
+                .get_error_details()
+                .retry_info()
+                .unwrap()
+                .retry_delay
+                .is_some()
+        );
     }
 
     #[test]

@@ -92,7 +92,11 @@ pub struct Started {
 }
 
 /// Runs a coordinator until it is asked to stop. `on_ready` is called once, when requests are served.
-pub async fn run(setup: Setup, mut shutdown: Shutdown, on_ready: impl FnOnce(&Started)) -> Result<(), RunError> {
+pub async fn run(
+    setup: Setup,
+    mut shutdown: Shutdown,
+    on_ready: impl FnOnce(&Started),
+) -> Result<(), RunError> {
     let group = TaskGroup::new();
     let folder = setup.settings.coordinator_dir();
     let (_lock, token, first_start) = take_folder(&group, folder.clone()).await?;
@@ -134,14 +138,19 @@ pub async fn run(setup: Setup, mut shutdown: Shutdown, on_ready: impl FnOnce(&St
 }
 
 /// The data directory for this process alone, and its token.
-async fn take_folder(group: &TaskGroup, folder: PathBuf) -> Result<(DataLock, ClusterToken, bool), RunError> {
+async fn take_folder(
+    group: &TaskGroup,
+    folder: PathBuf,
+) -> Result<(DataLock, ClusterToken, bool), RunError> {
     let taken = group.spawn_blocking("lock", move || {
         let lock = DataLock::acquire(&folder, PROGRAM)?;
         let first_start = !ClusterToken::path_in(&folder).exists();
         let token = ClusterToken::load_or_create(&folder)?;
         Ok((lock, token, first_start))
     });
-    taken.await.map_err(|error| RunError::Driver(error.to_string()))?
+    taken
+        .await
+        .map_err(|error| RunError::Driver(error.to_string()))?
 }
 
 /// The driver as a task of its own.
@@ -215,7 +224,11 @@ async fn serve_all(
     let streams = group.child();
     let local_names = listeners.local_names();
     leave_token(setup, &local_names, token, handle);
-    let auth = Arc::new(Authenticator::new(token, &os_user(), settings.security.trusted_networks.clone()));
+    let auth = Arc::new(Authenticator::new(
+        token,
+        &os_user(),
+        settings.security.trusted_networks.clone(),
+    ));
     let hosts = HostPolicy::new(own_names(), &hostname(), &settings.security.allowed_hosts);
     let edge = Edge::new(Arc::clone(&auth), hosts, streams.token());
     let logs = TaskLogs::new(&settings.coordinator_dir().join("task_logs"), group.clone());
@@ -233,7 +246,13 @@ async fn serve_all(
         cluster_name: settings.cluster.name.clone(),
         stop: streams.token(),
     });
-    let server = Server::start(listeners, app(http, routes, edge), auth, group.child(), serve::Limits::default());
+    let server = Server::start(
+        listeners,
+        app(http, routes, edge),
+        auth,
+        group.child(),
+        serve::Limits::default(),
+    );
     Ok(Serving {
         server,
         local_names,
@@ -244,14 +263,29 @@ async fn serve_all(
 type ClientServer = openclaw_proto::v1::cluster_service_server::ClusterServiceServer<Clients>;
 type WorkerServer = openclaw_proto::v1::worker_service_server::WorkerServiceServer<Workers>;
 
-fn clients(settings: &Settings, handle: &Handle, logs: &TaskLogs, streams: &TaskGroup) -> ClientServer {
-    let clients = Clients::new(handle.clone(), logs.clone(), &settings.cluster.name, streams.token());
+fn clients(
+    settings: &Settings,
+    handle: &Handle,
+    logs: &TaskLogs,
+    streams: &TaskGroup,
+) -> ClientServer {
+    let clients = Clients::new(
+        handle.clone(),
+        logs.clone(),
+        &settings.cluster.name,
+        streams.token(),
+    );
     ClientServer::new(clients)
         .max_decoding_message_size(openclaw_proto::MAX_MESSAGE_BYTES)
         .max_encoding_message_size(openclaw_proto::MAX_MESSAGE_BYTES)
 }
 
-fn workers(settings: &Settings, handle: &Handle, logs: TaskLogs, streams: &TaskGroup) -> WorkerServer {
+fn workers(
+    settings: &Settings,
+    handle: &Handle,
+    logs: TaskLogs,
+    streams: &TaskGroup,
+) -> WorkerServer {
     let greeting = Greeting {
         limits: handle.limits().clone(),
         cluster_name: settings.cluster.name.clone(),
@@ -275,7 +309,11 @@ fn leave_token(setup: &Setup, addresses: &[String], token: &ClusterToken, handle
 }
 
 /// Keeps grpc.health in step with the store.
-async fn tell_health(reporter: tonic_health::server::HealthReporter, handle: &Handle, group: &TaskGroup) {
+async fn tell_health(
+    reporter: tonic_health::server::HealthReporter,
+    handle: &Handle,
+    group: &TaskGroup,
+) {
     let mut phases = handle.phase_changes();
     let ready = matches!(&*phases.borrow_and_update(), Phase::Ready(_));
     Standard::tell(&reporter, ready).await;

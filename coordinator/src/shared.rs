@@ -132,23 +132,38 @@ impl Shared {
 
     /// What reads from now on; `None` closes the store for readers.
     pub(crate) fn set_reader(&self, reader: Option<Arc<dyn Reader>>) {
-        *self.reader.0.write().unwrap_or_else(PoisonError::into_inner) = reader;
+        *self
+            .reader
+            .0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = reader;
     }
 
     /// The reader, or why there is none.
     pub(crate) fn reader(&self) -> Result<Arc<dyn Reader>, Refusal> {
-        let reader = self.reader.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let reader = self
+            .reader
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         reader.ok_or_else(|| self.trouble_of(&self.phase()).unwrap_or_else(opening))
     }
 
     pub(crate) fn health(&self) -> Health {
         let phase = self.phase();
-        let stood = self.clock.mono().since(Mono(self.turned.load(Ordering::Relaxed)));
+        let stood = self
+            .clock
+            .mono()
+            .since(Mono(self.turned.load(Ordering::Relaxed)));
         let trouble = self.trouble_of(&phase).or_else(|| {
             (stood > TURNING_MS).then(|| {
                 refusal(
                     ErrorCode::Unavailable,
-                    format!("the store has not taken a batch for {} s; look at the coordinator's disk", stood / 1_000),
+                    format!(
+                        "the store has not taken a batch for {} s; look at the coordinator's disk",
+                        stood / 1_000
+                    ),
                 )
             })
         });
@@ -171,7 +186,10 @@ impl Shared {
 }
 
 fn opening() -> Refusal {
-    refusal(ErrorCode::Unavailable, "the coordinator's store is being opened; try again in a moment")
+    refusal(
+        ErrorCode::Unavailable,
+        "the coordinator's store is being opened; try again in a moment",
+    )
 }
 
 /// What a client is told when the store fails.

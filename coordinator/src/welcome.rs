@@ -9,17 +9,26 @@ use crate::run::Started;
 
 /// Where the coordinator is; after the very first start also how other machines join.
 pub fn text(started: &Started, cluster: &str) -> String {
-    let here = started.local_names.first().map_or("this machine", String::as_str);
-    let mut text = format!("cluster \"{cluster}\"  http://{here}  data {}", started.folder.display());
+    let here = started
+        .local_names
+        .first()
+        .map_or("this machine", String::as_str);
+    let mut text = format!(
+        "cluster \"{cluster}\"  http://{here}  data {}",
+        started.folder.display()
+    );
     if started.first_start {
         // Writing into a string cannot fail.
-        drop(write!(text, "\n\n{}", joining(&started.addresses, here)));
+        let _ = write!(text, "\n\n{}", joining(&started.addresses, here));
     }
     text
 }
 
 fn joining(addresses: &[SocketAddr], here: &str) -> String {
-    let worker_here = format!("A worker on this machine:  openclaw-worker --coordinator-host {}", host_of(here));
+    let worker_here = format!(
+        "A worker on this machine:  openclaw-worker --coordinator-host {}",
+        host_of(here)
+    );
     match from_elsewhere(addresses) {
         Some(address) => format!(
             "{worker_here}\nOn another machine:        openclaw-worker join {address} TOKEN\n\
@@ -39,7 +48,9 @@ fn host_of(address: &str) -> &str {
 
 /// The best address for other machines: that on the tailnet, else that on the local network.
 fn from_elsewhere(addresses: &[SocketAddr]) -> Option<SocketAddr> {
-    let reachable = addresses.iter().find(|address| !address.ip().is_loopback())?;
+    let reachable = addresses
+        .iter()
+        .find(|address| !address.ip().is_loopback())?;
     if !reachable.ip().is_unspecified() {
         return Some(*reachable);
     }
@@ -60,6 +71,9 @@ mod tests {
     #[test]
     fn others_are_told_an_address_that_they_can_reach() {
         let text = joining(&["192.168.1.5:9000".parse().unwrap()], "192.168.1.5:9000");
-        assert!(text.contains("openclaw-worker join 192.168.1.5:9000 TOKEN"), "{text}");
+        assert!(
+            text.contains("openclaw-worker join 192.168.1.5:9000 TOKEN"),
+            "{text}"
+        );
     }
 }

@@ -110,5 +110,12 @@ pub(crate) fn lanes() -> (Lanes, Inlets) {
         control: control_in,
         reads: reads_in,
     };
-    (lanes, Inlets { workers, control, reads })
+    (
+        lanes,
+        Inlets {
+            workers,
+            control,
+            reads,
+        },
+    )
 }

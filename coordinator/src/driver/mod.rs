@@ -15,6 +15,9 @@ mod specs;
 mod supervise;
 mod watchdog;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use lanes::{Command, Lanes, Query, WorkerInput};
 pub use publish::PublishedView;
 pub(crate) use specs::SpecCache;

@@ -59,7 +59,10 @@ impl Pending {
             _ => None,
         });
         let followed = hub.followed(finals);
-        self.ends = followed.into_iter().map(|row| (row.id, Arc::new(row.clone()))).collect();
+        self.ends = followed
+            .into_iter()
+            .map(|row| (row.id, Arc::new(row.clone())))
+            .collect();
         self.counted = 0;
         self.bytes = 0;
         // The last cut is the end of the batch, which is none.

@@ -30,7 +30,8 @@ pub struct PublishedView {
 impl PublishedView {
     /// The nodes as wire messages, by name; made by the first who asks.
     pub fn nodes_proto(&self) -> &[v1::Node] {
-        self.nodes_proto.get_or_init(|| self.view.nodes.iter().map(node_proto).collect())
+        self.nodes_proto
+            .get_or_init(|| self.view.nodes.iter().map(node_proto).collect())
     }
 }
 
@@ -61,7 +62,9 @@ impl Publisher {
     pub(super) fn taken(&mut self, version: u64, now: Now, view: View) -> PublishedView {
         let nodes = u64::try_from(view.nodes.len()).unwrap_or(u64::MAX);
         self.version = Some(version);
-        self.due = now.mono.plus(EVERY_MS.saturating_mul(1 + nodes / NODES_PER_STEP));
+        self.due = now
+            .mono
+            .plus(EVERY_MS.saturating_mul(1 + nodes / NODES_PER_STEP));
         PublishedView {
             view,
             at: now,
@@ -94,10 +97,21 @@ mod tests {
             mono: Mono(100),
             ..Now::default()
         };
-        let view = publisher.taken(7, now, View { epoch: 3, ..View::default() });
+        let view = publisher.taken(
+            7,
+            now,
+            View {
+                epoch: 3,
+                ..View::default()
+            },
+        );
         assert_eq!(publisher.due(7), None);
         assert_eq!(publisher.due(8), Some(Mono(120)));
-        assert_eq!(seen.borrow().view.epoch, 0, "nobody sees it before the flush");
+        assert_eq!(
+            seen.borrow().view.epoch,
+            0,
+            "nobody sees it before the flush"
+        );
         publisher.publish(view);
         assert_eq!(seen.borrow().view.epoch, 3);
     }

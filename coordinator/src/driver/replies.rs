@@ -55,6 +55,9 @@ mod tests {
         replies.answer(first_id, Reply::Task(None));
         assert_eq!(first_answer.await, Ok(Reply::Task(None)));
         drop(replies);
-        assert!(third_answer.await.is_err(), "an answer that never came is told as such");
+        assert!(
+            third_answer.await.is_err(),
+            "an answer that never came is told as such"
+        );
     }
 }

@@ -123,7 +123,11 @@ impl<'a> Run<'a> {
         // The first turn shows the restored state and sets what it is time for.
         self.turn(None);
         let exit = loop {
-            if self.stopping && self.flushing.is_none() && self.gathering.is_empty() && self.inlets.are_idle() {
+            if self.stopping
+                && self.flushing.is_none()
+                && self.gathering.is_empty()
+                && self.inlets.are_idle()
+            {
                 break Exit::Stopped;
             }
             match self.wait().await {
@@ -181,8 +185,12 @@ impl<'a> Run<'a> {
         let now = self.shared.clock.now();
         self.shared.turned(now.mono);
         if let Some(gap_ms) = self.watchdog.turn(now) {
-            tracing::warn!(gap_ms, "the coordinator stood still; no node is judged by that time");
-            self.core.handle(now, Event::Stalled { gap_ms }, &mut self.gathering.fx);
+            tracing::warn!(
+                gap_ms,
+                "the coordinator stood still; no node is judged by that time"
+            );
+            self.core
+                .handle(now, Event::Stalled { gap_ms }, &mut self.gathering.fx);
             self.gathering.cut();
         }
         let (mut worker, mut command, mut query) = (None, None, None);
@@ -217,13 +225,25 @@ impl<'a> Run<'a> {
     fn take_worker(&mut self, now: Now, input: WorkerInput) {
         match input {
             WorkerInput::Opened { outbox, .. } if self.draining => {
-                outbox.close(draining("the coordinator is stopping", 0, splitmix(&mut self.seed)));
+                outbox.close(draining(
+                    "the coordinator is stopping",
+                    0,
+                    splitmix(&mut self.seed),
+                ));
             }
-            WorkerInput::Opened { session, outbox, hello } => {
+            WorkerInput::Opened {
+                session,
+                outbox,
+                hello,
+            } => {
                 self.sessions.add(session, outbox);
                 self.session_event(now, session, SessionEvent::Opened(hello));
             }
-            WorkerInput::Event { session, event, room } => {
+            WorkerInput::Event {
+                session,
+                event,
+                room,
+            } => {
                 self.gathering.rooms.extend(room);
                 let known = match &event {
                     SessionEvent::Closed => self.sessions.remove(session).is_some(),
@@ -237,8 +257,11 @@ impl<'a> Run<'a> {
     }
 
     fn session_event(&mut self, now: Now, session: SessionId, event: SessionEvent) {
-        self.core
-            .handle(now, Event::Session { session, event }, &mut self.gathering.fx);
+        self.core.handle(
+            now,
+            Event::Session { session, event },
+            &mut self.gathering.fx,
+        );
         self.gathering.cut();
     }
 
@@ -252,14 +275,33 @@ impl<'a> Run<'a> {
                 return;
             };
             let event = match command {
-                Command::Submit { principal, tasks, reply, room } => {
+                Command::Submit {
+                    principal,
+                    tasks,
+                    reply,
+                    room,
+                } => {
                     self.gathering.rooms.push(room);
                     let reply = self.replies.add(reply);
-                    Event::Submit { principal, tasks, reply }
+                    Event::Submit {
+                        principal,
+                        tasks,
+                        reply,
+                    }
                 }
-                Command::Cancel { principal, task, reason, reply } => {
+                Command::Cancel {
+                    principal,
+                    task,
+                    reason,
+                    reply,
+                } => {
                     let reply = self.replies.add(reply);
-                    Event::Cancel { principal, task, reason, reply }
+                    Event::Cancel {
+                        principal,
+                        task,
+                        reason,
+                        reply,
+                    }
                 }
             };
             self.core.handle(now, event, &mut self.gathering.fx);
@@ -269,7 +311,9 @@ impl<'a> Run<'a> {
 
     fn take_reads(&mut self, now: Now, mut first: Option<Query>) {
         for _ in 0..OTHER_EVENTS {
-            let Some(Query { query, reply }) = first.take().or_else(|| self.inlets.reads.try_recv().ok()) else {
+            let Some(Query { query, reply }) =
+                first.take().or_else(|| self.inlets.reads.try_recv().ok())
+            else {
                 return;
             };
             let reply = self.replies.add(reply);
@@ -308,7 +352,11 @@ impl<'a> Run<'a> {
 
     fn take_view(&mut self, now: Now) {
         let version = self.core.view_version();
-        if self.publisher.due(version).is_some_and(|due| due <= now.mono) {
+        if self
+            .publisher
+            .due(version)
+            .is_some_and(|due| due <= now.mono)
+        {
             let view = self.core.view(now);
             self.gathering.view = Some(self.publisher.taken(version, now, view));
         }
@@ -337,7 +385,9 @@ impl<'a> Run<'a> {
                 outbox.close(End::Core(close));
             }
         }
-        self.shared.hub.publish(after.fx.notices.drain(..), &after.ends);
+        self.shared
+            .hub
+            .publish(after.fx.notices.drain(..), &after.ends);
         if let Some(view) = after.view.take() {
             self.publisher.publish(view);
         }
@@ -379,6 +429,8 @@ async fn finished(flushing: &mut Option<Flush>) -> Result<Committed, StoreError>
 
 impl std::fmt::Debug for Run<'_> {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Run").field("epoch", &self.epoch).finish_non_exhaustive()
+        out.debug_struct("Run")
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
     }
 }

@@ -79,7 +79,11 @@ impl Inner {
         let spec = self.specs.remove(&task)?;
         self.bytes -= spec.len() + OVERHEAD;
         // Ids already taken must not pile up in front.
-        while self.arrivals.front().is_some_and(|(id, _)| !self.specs.contains_key(id)) {
+        while self
+            .arrivals
+            .front()
+            .is_some_and(|(id, _)| !self.specs.contains_key(id))
+        {
             self.arrivals.pop_front();
         }
         // Nor behind one that is never taken.
@@ -105,7 +109,10 @@ mod tests {
     #[test]
     fn what_was_added_is_taken_once() {
         let cache = SpecCache::default();
-        cache.add(Mono(0), std::iter::once((TaskId(1), Bytes::from_static(b"x"))));
+        cache.add(
+            Mono(0),
+            std::iter::once((TaskId(1), Bytes::from_static(b"x"))),
+        );
         assert!(take(&cache, 1));
         assert!(!take(&cache, 1));
         assert_eq!(cache.lock().bytes, 0);
@@ -127,7 +134,10 @@ mod tests {
     fn ids_that_were_taken_do_not_pile_up_behind_one_that_stays() {
         let cache = SpecCache::default();
         for task in 0..10_000 {
-            cache.add(Mono(0), std::iter::once((TaskId(task), Bytes::from_static(b"x"))));
+            cache.add(
+                Mono(0),
+                std::iter::once((TaskId(task), Bytes::from_static(b"x"))),
+            );
             if task > 0 {
                 assert!(take(&cache, task));
             }

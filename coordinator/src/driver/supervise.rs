@@ -149,7 +149,9 @@ impl Driver {
             "the store is open"
         );
         let (settings, now, seed) = (self.settings.clone(), self.shared.clock.now(), seed()?);
-        let restored = self.group.spawn_blocking("restore", move || Core::restore(settings, loaded, now, seed));
+        let restored = self.group.spawn_blocking("restore", move || {
+            Core::restore(settings, loaded, now, seed)
+        });
         let core = restored.await.map_err(|error| StoreError::Panicked {
             doing: "restore",
             what: error.to_string(),

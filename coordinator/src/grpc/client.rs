@@ -39,7 +39,12 @@ type StreamOf<T> = BoxStream<'static, Result<T, Status>>;
 
 impl Clients {
     /// `stop` ends streams when the server is to end.
-    pub fn new(handle: Handle, logs: TaskLogs, cluster_name: &str, stop: CancellationToken) -> Self {
+    pub fn new(
+        handle: Handle,
+        logs: TaskLogs,
+        cluster_name: &str,
+        stop: CancellationToken,
+    ) -> Self {
         Self {
             handle,
             logs,
@@ -50,13 +55,30 @@ impl Clients {
     }
 
     /// What was accepted, with the present state of what was known before.
-    async fn accepted(&self, accepted: Vec<openclaw_core::effect::Accepted>) -> Result<Vec<v1::AcceptedTask>, Refusal> {
-        let known: Vec<TaskId> = accepted.iter().filter(|task| task.existing).map(|task| task.id).collect();
-        let states = if known.is_empty() { Vec::new() } else { self.handle.states(known).await? };
+    async fn accepted(
+        &self,
+        accepted: Vec<openclaw_core::effect::Accepted>,
+    ) -> Result<Vec<v1::AcceptedTask>, Refusal> {
+        let known: Vec<TaskId> = accepted
+            .iter()
+            .filter(|task| task.existing)
+            .map(|task| task.id)
+            .collect();
+        let states = if known.is_empty() {
+            Vec::new()
+        } else {
+            self.handle.states(known).await?
+        };
         let mut states = states.into_iter();
         let entry = |task: openclaw_core::effect::Accepted| {
-            let state = if task.existing { states.next().flatten() } else { None };
-            let status = state.map_or(v1::TaskStatus::Pending, |state| words::task_status(state.status));
+            let state = if task.existing {
+                states.next().flatten()
+            } else {
+                None
+            };
+            let status = state.map_or(v1::TaskStatus::Pending, |state| {
+                words::task_status(state.status)
+            });
             v1::AcceptedTask {
                 task_id: task.id.to_string(),
                 status: status.into(),
@@ -71,7 +93,9 @@ impl Clients {
         &self,
         answers: impl futures_util::Stream<Item = Result<T, Status>> + Send + 'static,
     ) -> StreamOf<T> {
-        answers.take_until(self.stop.clone().cancelled_owned()).boxed()
+        answers
+            .take_until(self.stop.clone().cancelled_owned())
+            .boxed()
     }
 }
 
@@ -80,7 +104,8 @@ fn refused(refusal: Refusal) -> Status {
 }
 
 fn task_id(text: &str) -> Result<TaskId, Status> {
-    text.parse().map_err(|error| refused(convert::invalid("task_id", error)))
+    text.parse()
+        .map_err(|error| refused(convert::invalid("task_id", error)))
 }
 
 #[tonic::async_trait]
@@ -89,11 +114,21 @@ impl ClusterService for Clients {
     type WatchTasksStream = StreamOf<v1::WatchTasksResponse>;
     type GetTaskLogsStream = StreamOf<v1::GetTaskLogsResponse>;
 
-    async fn submit_tasks(&self, request: Request<v1::SubmitTasksRequest>) -> Answer<v1::SubmitTasksResponse> {
+    async fn submit_tasks(
+        &self,
+        request: Request<v1::SubmitTasksRequest>,
+    ) -> Answer<v1::SubmitTasksResponse> {
         let principal = principal(&request)?;
         let request = request.into_inner();
-        let tasks = self.handle.prepare(&principal, request.tasks, &request.idempotency_key).map_err(refused)?;
-        let accepted = self.handle.submit(principal, tasks).await.map_err(refused)?;
+        let tasks = self
+            .handle
+            .prepare(&principal, request.tasks, &request.idempotency_key)
+            .map_err(refused)?;
+        let accepted = self
+            .handle
+            .submit(principal, tasks)
+            .await
+            .map_err(refused)?;
         let tasks = self.accepted(accepted).await.map_err(refused)?;
         Ok(Response::new(v1::SubmitTasksResponse { tasks }))
     }
@@ -101,7 +136,10 @@ impl ClusterService for Clients {
     async fn run_task(&self, request: Request<v1::RunTaskRequest>) -> Answer<Self::RunTaskStream> {
         let principal = principal(&request)?;
         let Some(spec) = request.into_inner().task else {
-            return Err(refused(convert::invalid("task", "the request holds no task")));
+            return Err(refused(convert::invalid(
+                "task",
+                "the request holds no task",
+            )));
         };
         let running = run_task::run(self.handle.clone(), principal, spec, self.stop.clone()).await;
         Ok(Response::new(running.map_err(refused)?))
@@ -109,12 +147,19 @@ impl ClusterService for Clients {
 
     async fn get_task(&self, request: Request<v1::GetTaskRequest>) -> Answer<v1::GetTaskResponse> {
         let request = request.into_inner();
-        let record = self.handle.task(task_id(&request.task_id)?).await.map_err(refused)?;
+        let record = self
+            .handle
+            .task(task_id(&request.task_id)?)
+            .await
+            .map_err(refused)?;
         let task = Some(convert::task_proto(&record, request.with_outputs));
         Ok(Response::new(v1::GetTaskResponse { task }))
     }
 
-    async fn list_tasks(&self, request: Request<v1::ListTasksRequest>) -> Answer<v1::ListTasksResponse> {
+    async fn list_tasks(
+        &self,
+        request: Request<v1::ListTasksRequest>,
+    ) -> Answer<v1::ListTasksResponse> {
         let filter = filter(request.into_inner()).map_err(refused)?;
         let page = self.handle.page(filter).await.map_err(refused)?;
         Ok(Response::new(v1::ListTasksResponse {
@@ -123,7 +168,10 @@ impl ClusterService for Clients {
         }))
     }
 
-    async fn wait_task(&self, request: Request<v1::WaitTaskRequest>) -> Answer<v1::WaitTaskResponse> {
+    async fn wait_task(
+        &self,
+        request: Request<v1::WaitTaskRequest>,
+    ) -> Answer<v1::WaitTaskResponse> {
         let request = request.into_inner();
         let asked = convert::span("timeout", request.timeout.as_ref()).map_err(refused)?;
         let patience = asked.map_or(WAIT, Duration::from_millis).min(WAIT_MOST);
@@ -139,27 +187,46 @@ impl ClusterService for Clients {
         }))
     }
 
-    async fn watch_tasks(&self, request: Request<v1::WatchTasksRequest>) -> Answer<Self::WatchTasksStream> {
+    async fn watch_tasks(
+        &self,
+        request: Request<v1::WatchTasksRequest>,
+    ) -> Answer<Self::WatchTasksStream> {
         let ids = request.into_inner().task_ids;
         if ids.is_empty() || ids.len() > self.handle.limits().tasks {
             let most = self.handle.limits().tasks;
-            return Err(refused(convert::invalid("task_ids", format!("name 1 to {most} tasks"))));
+            return Err(refused(convert::invalid(
+                "task_ids",
+                format!("name 1 to {most} tasks"),
+            )));
         }
-        let ids = ids.iter().map(|id| task_id(id)).collect::<Result<Vec<_>, _>>()?;
+        let ids = ids
+            .iter()
+            .map(|id| task_id(id))
+            .collect::<Result<Vec<_>, _>>()?;
         let changes = watch::watch(self.handle.clone(), ids);
         Ok(Response::new(self.until_stop(changes)))
     }
 
-    async fn cancel_task(&self, request: Request<v1::CancelTaskRequest>) -> Answer<v1::CancelTaskResponse> {
+    async fn cancel_task(
+        &self,
+        request: Request<v1::CancelTaskRequest>,
+    ) -> Answer<v1::CancelTaskResponse> {
         let principal = principal(&request)?;
         let request = request.into_inner();
         let task = task_id(&request.task_id)?;
-        let state = self.handle.cancel(principal, task, &request.reason).await.map_err(refused)?;
+        let state = self
+            .handle
+            .cancel(principal, task, &request.reason)
+            .await
+            .map_err(refused)?;
         let state = Some(convert::state_proto(&state));
         Ok(Response::new(v1::CancelTaskResponse { state }))
     }
 
-    async fn get_task_logs(&self, request: Request<v1::GetTaskLogsRequest>) -> Answer<Self::GetTaskLogsStream> {
+    async fn get_task_logs(
+        &self,
+        request: Request<v1::GetTaskLogsRequest>,
+    ) -> Answer<Self::GetTaskLogsStream> {
         let request = request.into_inner();
         let query = LogQuery {
             task: task_id(&request.task_id)?,
@@ -167,16 +234,31 @@ impl ClusterService for Clients {
             stream: request.stream(),
             follow: request.follow,
         };
-        let pieces = task_logs::stream(self.handle.clone(), self.logs.clone(), query).await.map_err(refused)?;
+        let pieces = task_logs::stream(self.handle.clone(), self.logs.clone(), query)
+            .await
+            .map_err(refused)?;
         Ok(Response::new(self.until_stop(pieces.map_err(refused))))
     }
 
-    async fn explain_task(&self, request: Request<v1::ExplainTaskRequest>) -> Answer<v1::ExplainTaskResponse> {
+    async fn explain_task(
+        &self,
+        request: Request<v1::ExplainTaskRequest>,
+    ) -> Answer<v1::ExplainTaskResponse> {
         let task = task_id(&request.into_inner().task_id)?;
         if let Some(explained) = self.handle.explain(task).await.map_err(refused)? {
-            return Ok(Response::new(convert::explanation(&explained, self.handle.now())));
+            return Ok(Response::new(convert::explanation(
+                &explained,
+                self.handle.now(),
+            )));
         }
-        let state = self.handle.states(vec![task]).await.map_err(refused)?.into_iter().next().flatten();
+        let state = self
+            .handle
+            .states(vec![task])
+            .await
+            .map_err(refused)?
+            .into_iter()
+            .next()
+            .flatten();
         let state = state.ok_or_else(|| refused(unknown(task)))?;
         Ok(Response::new(v1::ExplainTaskResponse {
             state: Some(convert::state_proto(&state)),
@@ -184,11 +266,16 @@ impl ClusterService for Clients {
         }))
     }
 
-    async fn list_nodes(&self, request: Request<v1::ListNodesRequest>) -> Answer<v1::ListNodesResponse> {
+    async fn list_nodes(
+        &self,
+        request: Request<v1::ListNodesRequest>,
+    ) -> Answer<v1::ListNodesResponse> {
         let statuses = request.into_inner().statuses;
         let view = self.handle.view();
         let nodes = view.nodes_proto();
-        let wanted = |node: &&v1::Node| statuses.is_empty() || statuses.contains(&0) || statuses.contains(&node.status);
+        let wanted = |node: &&v1::Node| {
+            statuses.is_empty() || statuses.contains(&0) || statuses.contains(&node.status)
+        };
         Ok(Response::new(v1::ListNodesResponse {
             nodes: nodes.iter().filter(wanted).cloned().collect(),
         }))
@@ -197,21 +284,33 @@ impl ClusterService for Clients {
     async fn get_node(&self, request: Request<v1::GetNodeRequest>) -> Answer<v1::GetNodeResponse> {
         let name = request.into_inner().node_id;
         let view = self.handle.view();
-        let node = view.nodes_proto().iter().find(|node| node.node_id == name).cloned();
+        let node = view
+            .nodes_proto()
+            .iter()
+            .find(|node| node.node_id == name)
+            .cloned();
         let Some(node) = node else {
             let shown: String = name.chars().take(80).collect();
-            let detail = format!("node_id: no node `{shown}` is known; openclaw-cluster node list shows all");
+            let detail = format!(
+                "node_id: no node `{shown}` is known; openclaw-cluster node list shows all"
+            );
             return Err(refused(reply::refusal(ErrorCode::NotFound, detail)));
         };
         Ok(Response::new(v1::GetNodeResponse { node: Some(node) }))
     }
 
-    async fn list_skills(&self, _: Request<v1::ListSkillsRequest>) -> Answer<v1::ListSkillsResponse> {
+    async fn list_skills(
+        &self,
+        _: Request<v1::ListSkillsRequest>,
+    ) -> Answer<v1::ListSkillsResponse> {
         let skills = convert::cluster_skills(&self.handle.view().view);
         Ok(Response::new(v1::ListSkillsResponse { skills }))
     }
 
-    async fn get_cluster(&self, _: Request<v1::GetClusterRequest>) -> Answer<v1::GetClusterResponse> {
+    async fn get_cluster(
+        &self,
+        _: Request<v1::GetClusterRequest>,
+    ) -> Answer<v1::GetClusterResponse> {
         let published = self.handle.view();
         let view = &published.view;
         let (by_status, total_slots, used_slots) = convert::node_counts(view);
@@ -223,7 +322,10 @@ impl ClusterService for Clients {
             pending: view.pending,
             scheduled: view.scheduled,
             running: view.running,
-            nodes_by_status: by_status.into_iter().map(|(status, count)| (status.to_owned(), count)).collect(),
+            nodes_by_status: by_status
+                .into_iter()
+                .map(|(status, count)| (status.to_owned(), count))
+                .collect(),
             total_slots,
             used_slots,
             ..v1::GetClusterResponse::default()
@@ -238,8 +340,15 @@ impl ClusterService for Clients {
 
 fn filter(request: v1::ListTasksRequest) -> Result<TaskFilter, Refusal> {
     let text = |text: String| Some(text.into_boxed_str()).filter(|text| !text.is_empty());
-    let statuses = request.statuses().filter_map(words::from_task_status).collect();
-    let limit = if request.limit == 0 { PAGE } else { request.limit };
+    let statuses = request
+        .statuses()
+        .filter_map(words::from_task_status)
+        .collect();
+    let limit = if request.limit == 0 {
+        PAGE
+    } else {
+        request.limit
+    };
     let mut filter = TaskFilter {
         statuses,
         since: convert::time("since", request.since.as_ref())?,
@@ -252,7 +361,10 @@ fn filter(request: v1::ListTasksRequest) -> Result<TaskFilter, Refusal> {
     };
     if !request.cursor.is_empty() {
         let cursor = request.cursor.parse();
-        filter.before = Some(cursor.map_err(|_| convert::invalid("cursor", "pass next_cursor of the page before"))?);
+        filter.before = Some(
+            cursor
+                .map_err(|_| convert::invalid("cursor", "pass next_cursor of the page before"))?,
+        );
     }
     if !request.id_prefix.is_empty() {
         filter.only_prefix(&request.id_prefix)?;

@@ -12,18 +12,27 @@ mod stream_out;
 mod watch;
 mod worker;
 
-pub use client::Clients;
-pub use worker::Workers;
+#[cfg(test)]
+mod tests;
 
+pub use client::Clients;
 use openclaw_common::code::ErrorCode;
 use openclaw_core::model::Principal;
 use tonic::{Request, Status};
+pub use worker::Workers;
 
 use crate::reply;
 
 /// Who asks, as established at the edge.
 fn principal<T>(request: &Request<T>) -> Result<Principal, Status> {
-    request.extensions().get::<Principal>().cloned().ok_or_else(|| {
-        reply::status(&reply::refusal(ErrorCode::Unauthenticated, "nobody has established who asks"))
-    })
+    request
+        .extensions()
+        .get::<Principal>()
+        .cloned()
+        .ok_or_else(|| {
+            reply::status(&reply::refusal(
+                ErrorCode::Unauthenticated,
+                "nobody has established who asks",
+            ))
+        })
 }

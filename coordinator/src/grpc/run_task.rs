@@ -45,7 +45,12 @@ pub(super) async fn run(
     spec: v1::TaskSpec,
     stop: CancellationToken,
 ) -> Result<BoxStream<'static, Result<v1::RunTaskResponse, Status>>, Refusal> {
-    let mut tasks = handle.prepare(&principal, vec![spec], "").map_err(|refused| Refusal { index: None, ..refused })?;
+    let mut tasks = handle
+        .prepare(&principal, vec![spec], "")
+        .map_err(|refused| Refusal {
+            index: None,
+            ..refused
+        })?;
     // One task goes in and one comes out; the default can't happen.
     let task = tasks.first().cloned();
     let id = task.as_ref().map(|task| task.id).unwrap_or_default();
@@ -53,8 +58,13 @@ pub(super) async fn run(
     let mut following = handle.follow(vec![id]);
     let at = handle.now().wall;
     let accepted = handle.submit(principal, std::mem::take(&mut tasks)).await?;
-    let accepted = accepted.first().copied().unwrap_or(Accepted { id, existing: true });
-    let submit = task.filter(|_| !accepted.existing).map(|task| SubmitRow { seq: 0, at, task });
+    let accepted = accepted
+        .first()
+        .copied()
+        .unwrap_or(Accepted { id, existing: true });
+    let submit = task
+        .filter(|_| !accepted.existing)
+        .map(|task| SubmitRow { seq: 0, at, task });
     if accepted.id != id {
         following = handle.follow(vec![accepted.id]);
     }
@@ -94,7 +104,11 @@ impl Running {
         let mut status = v1::TaskStatus::Pending;
         self.next = Next::Change;
         if self.accepted.existing {
-            let states = self.handle.states(vec![self.accepted.id]).await.map_err(|refusal| reply::status(&refusal))?;
+            let states = self
+                .handle
+                .states(vec![self.accepted.id])
+                .await
+                .map_err(|refusal| reply::status(&refusal))?;
             if let Some(Some(state)) = states.first() {
                 status = convert::words::task_status(state.status);
             }
@@ -120,7 +134,9 @@ impl Running {
                 () = self.stop.cancelled() => return Err(stopping(self.accepted.id)),
             };
             match followed {
-                Followed::Change(change) if change.notice.status.is_final() => return self.end(change).await,
+                Followed::Change(change) if change.notice.status.is_final() => {
+                    return self.end(change).await;
+                }
                 // Only the core knows the sentence that goes with a waiting reason.
                 Followed::Change(change) if self.is_news(&change) => self.next = Next::State,
                 Followed::Change(_) => {}
@@ -138,13 +154,18 @@ impl Running {
         self.told.as_ref().is_none_or(|told| {
             told.status != now.status
                 || told.attempt != now.attempt
-                || told.reason.as_ref().map(|reason| &reason.code) != now.reason.as_ref().map(|reason| &reason.code)
+                || told.reason.as_ref().map(|reason| &reason.code)
+                    != now.reason.as_ref().map(|reason| &reason.code)
         })
     }
 
     /// The state as it is now, unless it was told already.
     async fn anew(&mut self) -> Result<Option<Event>, Status> {
-        let states = self.handle.states(vec![self.accepted.id]).await.map_err(|refusal| reply::status(&refusal))?;
+        let states = self
+            .handle
+            .states(vec![self.accepted.id])
+            .await
+            .map_err(|refusal| reply::status(&refusal))?;
         let Some(state) = states.into_iter().next().flatten() else {
             return Err(reply::status(&crate::handle::unknown(self.accepted.id)));
         };
@@ -172,7 +193,11 @@ impl Running {
     }
 
     async fn read_end(&mut self) -> Result<Event, Status> {
-        let record = self.handle.task(self.accepted.id).await.map_err(|refusal| reply::status(&refusal))?;
+        let record = self
+            .handle
+            .task(self.accepted.id)
+            .await
+            .map_err(|refusal| reply::status(&refusal))?;
         self.next = Next::Nothing;
         Ok(Event::Task(convert::task_proto(&record, true)))
     }
@@ -188,5 +213,7 @@ impl Running {
 }
 
 fn stopping(task: TaskId) -> Status {
-    Status::unavailable(format!("the coordinator is stopping; {task} stays, ask for it when the coordinator is back"))
+    Status::unavailable(format!(
+        "the coordinator is stopping; {task} stays, ask for it when the coordinator is back"
+    ))
 }

@@ -47,7 +47,11 @@ impl StreamIn {
             end = self.read(inbound) => self.outbox.close(end),
         }
         // Harmless when the driver never knew it or has ended it itself; an error means that the driver is gone.
-        drop(self.handle.session_event(self.session, SessionEvent::Closed).await);
+        drop(
+            self.handle
+                .session_event(self.session, SessionEvent::Closed)
+                .await,
+        );
     }
 
     /// Why it ended.
@@ -66,7 +70,11 @@ impl StreamIn {
         };
         let workers = self.handle.view().view.nodes.len();
         self.registrations.take_turn(workers, self.lease).await;
-        if let Err(refusal) = self.handle.session_opened(self.session, self.outbox.clone(), hello).await {
+        if let Err(refusal) = self
+            .handle
+            .session_opened(self.session, self.outbox.clone(), hello)
+            .await
+        {
             return self.refused(refusal);
         }
         self.forward(inbound).await
@@ -87,7 +95,11 @@ impl StreamIn {
                 Err(refusal) => return self.refused(refusal),
             };
             if message.unknown > 0 {
-                tracing::debug!(session = self.session.0, parts = message.unknown, "a worker said what this version does not know");
+                tracing::debug!(
+                    session = self.session.0,
+                    parts = message.unknown,
+                    "a worker said what this version does not know"
+                );
             }
             if !message.ignored_results.is_empty() {
                 self.outbox.push(Out::Ignored(message.ignored_results));

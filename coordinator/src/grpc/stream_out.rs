@@ -35,7 +35,12 @@ pub(super) struct StreamOut {
 }
 
 impl StreamOut {
-    pub(super) fn new(handle: Handle, greeting: Arc<Greeting>, session: SessionId, queue: OutboxReader) -> Self {
+    pub(super) fn new(
+        handle: Handle,
+        greeting: Arc<Greeting>,
+        session: SessionId,
+        queue: OutboxReader,
+    ) -> Self {
         Self {
             handle,
             greeting,
@@ -49,7 +54,10 @@ impl StreamOut {
     }
 
     pub(super) fn into_stream(self) -> BoxStream<'static, Result<v1::ConnectResponse, Status>> {
-        stream::unfold(self, |mut out| async move { out.next().await.map(|message| (message, out)) }).boxed()
+        stream::unfold(self, |mut out| async move {
+            out.next().await.map(|message| (message, out))
+        })
+        .boxed()
     }
 
     async fn next(&mut self) -> Option<Result<v1::ConnectResponse, Status>> {
@@ -85,11 +93,15 @@ impl StreamOut {
                 self.extend(convert::welcome(*welcome, self.session, &greeting));
             }
             Out::Send(Send::Offers { offer_seq, offers }) => self.offers(offer_seq, &offers).await,
-            Out::Send(Send::HeartbeatAck { seq }) => self.one(Message::HeartbeatAck(v1::HeartbeatAck { seq })),
+            Out::Send(Send::HeartbeatAck { seq }) => {
+                self.one(Message::HeartbeatAck(v1::HeartbeatAck { seq }))
+            }
             Out::Send(Send::Verdicts(verdicts)) => self.extend(convert::verdicts(&verdicts)),
             Out::Send(Send::ResultAcks(leases)) => self.result_acks(&leases),
             Out::Send(Send::Revoke(leases)) => self.extend(convert::revoke(&leases)),
-            Out::Send(Send::Desired(desired)) => self.one(Message::DesiredState(convert::desired(desired))),
+            Out::Send(Send::Desired(desired)) => {
+                self.one(Message::DesiredState(convert::desired(desired)))
+            }
             Out::Send(Send::LeavingAck { last_offer_seq }) => {
                 self.one(Message::LeavingAck(v1::LeavingAck { last_offer_seq }));
             }
@@ -103,7 +115,8 @@ impl StreamOut {
             && let Some(Message::ResultAcks(acks)) = &mut last.message
             && acks.leases.len() + leases.len() <= 10_000
         {
-            acks.leases.extend(leases.iter().copied().map(convert::wire_lease));
+            acks.leases
+                .extend(leases.iter().copied().map(convert::wire_lease));
             return;
         }
         self.extend(convert::result_acks(leases));
@@ -114,7 +127,11 @@ impl StreamOut {
         let specs = match self.handle.specs(tasks).await {
             Ok(specs) => specs,
             Err(refusal) => {
-                tracing::error!(session = self.session.0, detail = refusal.detail, "specifications cannot be read; the stream is ended");
+                tracing::error!(
+                    session = self.session.0,
+                    detail = refusal.detail,
+                    "specifications cannot be read; the stream is ended"
+                );
                 self.ready.push_back(Err(reply::status(&refusal)));
                 self.ended = true;
                 return;
@@ -151,15 +168,24 @@ impl StreamOut {
         }
         match end {
             End::Gone | End::Core(Close::Bye) => {}
-            End::Core(Close::Superseded { by }) => self.one(Message::Superseded(v1::Superseded { by })),
-            End::Draining { come_back_after_ms, reason } => self.one(Message::Draining(v1::Draining {
+            End::Core(Close::Superseded { by }) => {
+                self.one(Message::Superseded(v1::Superseded { by }))
+            }
+            End::Draining {
+                come_back_after_ms,
+                reason,
+            } => self.one(Message::Draining(v1::Draining {
                 come_back_after_ms,
                 reason,
             })),
-            End::Core(Close::Replaced) => self.fail(Status::aborted("a newer stream of this worker took its place")),
+            End::Core(Close::Replaced) => self.fail(Status::aborted(
+                "a newer stream of this worker took its place",
+            )),
             End::Core(Close::Refused(refusal)) => self.fail(reply::status(&refusal)),
             End::Core(Close::Protocol(what)) => self.fail(Status::invalid_argument(what)),
-            End::Overflow => self.fail(Status::resource_exhausted("this worker does not take what is sent to it")),
+            End::Overflow => self.fail(Status::resource_exhausted(
+                "this worker does not take what is sent to it",
+            )),
         }
     }
 
@@ -168,7 +194,9 @@ impl StreamOut {
     }
 
     fn one(&mut self, message: Message) {
-        self.ready.push_back(Ok(v1::ConnectResponse { message: Some(message) }));
+        self.ready.push_back(Ok(v1::ConnectResponse {
+            message: Some(message),
+        }));
     }
 
     fn extend(&mut self, messages: impl Iterator<Item = Message>) {
@@ -239,7 +267,10 @@ mod tests {
         let mut filling = Filling::default();
         let half = Bytes::from(vec![0; SOFT_MESSAGE_BYTES / 2]);
         assert!(filling.add(offer(), half.clone()).is_none());
-        assert_eq!(filling.add(offer(), half.clone()).map(|full| full.len()), Some(1));
+        assert_eq!(
+            filling.add(offer(), half.clone()).map(|full| full.len()),
+            Some(1)
+        );
         let huge = Bytes::from(vec![0; SOFT_MESSAGE_BYTES * 2]);
         assert_eq!(filling.add(offer(), huge).map(|full| full.len()), Some(1));
         assert_eq!(filling.add(offer(), half).map(|full| full.len()), Some(1));

@@ -71,7 +71,11 @@ impl Watch {
 
     async fn read(&mut self) -> Result<(), Status> {
         let tasks: Vec<TaskId> = self.open.iter().copied().collect();
-        let states = self.handle.states(tasks.clone()).await.map_err(|refusal| reply::status(&refusal))?;
+        let states = self
+            .handle
+            .states(tasks.clone())
+            .await
+            .map_err(|refusal| reply::status(&refusal))?;
         for (task, state) in tasks.into_iter().zip(states) {
             let state = state.ok_or_else(|| reply::status(&unknown(task)))?;
             if state.status.is_final() {

@@ -35,7 +35,13 @@ pub struct Workers {
 
 impl Workers {
     /// Streams end when `group` is cancelled. `lease` is the length of a lease.
-    pub fn new(handle: Handle, logs: TaskLogs, greeting: Greeting, lease: Duration, group: TaskGroup) -> Self {
+    pub fn new(
+        handle: Handle,
+        logs: TaskLogs,
+        greeting: Greeting,
+        lease: Duration,
+        group: TaskGroup,
+    ) -> Self {
         Self {
             handle,
             logs,
@@ -71,7 +77,12 @@ impl WorkerService for Workers {
         };
         let inbound = request.into_inner();
         drop(self.group.spawn("worker stream", incoming.run(inbound)));
-        let outgoing = StreamOut::new(self.handle.clone(), Arc::clone(&self.greeting), session, queue);
+        let outgoing = StreamOut::new(
+            self.handle.clone(),
+            Arc::clone(&self.greeting),
+            session,
+            queue,
+        );
         Ok(Response::new(outgoing.into_stream()))
     }
 

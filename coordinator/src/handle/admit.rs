@@ -95,15 +95,31 @@ impl Handle {
         specs: Vec<v1::TaskSpec>,
         request_key: &str,
     ) -> Result<Vec<NewTask>, Refusal> {
-        new_tasks(specs, request_key, principal, self.limits(), self.now().wall, random_bits()?)
+        new_tasks(
+            specs,
+            request_key,
+            principal,
+            self.limits(),
+            self.now().wall,
+            random_bits()?,
+        )
     }
 
     /// Submits tasks, all or none. Answered after they are durable: one entry for each, in their order.
-    pub async fn submit(&self, principal: Principal, tasks: Vec<NewTask>) -> Result<Vec<Accepted>, Refusal> {
+    pub async fn submit(
+        &self,
+        principal: Principal,
+        tasks: Vec<NewTask>,
+    ) -> Result<Vec<Accepted>, Refusal> {
         self.ready()?;
         let room = self.submit_room(&tasks)?;
         let (reply, answer) = oneshot::channel();
-        let command = Command::Submit { principal, tasks, reply, room };
+        let command = Command::Submit {
+            principal,
+            tasks,
+            reply,
+            room,
+        };
         self.command(command)?;
         match self.answer(answer).await? {
             Reply::Submitted(outcome) => outcome,
@@ -112,13 +128,25 @@ impl Handle {
     }
 
     /// Asks for a task to be ended. Answered with where it stands after that; a final task is left as it is.
-    pub async fn cancel(&self, principal: Principal, task: TaskId, reason: &str) -> Result<TaskState, Refusal> {
+    pub async fn cancel(
+        &self,
+        principal: Principal,
+        task: TaskId,
+        reason: &str,
+    ) -> Result<TaskState, Refusal> {
         self.ready()?;
         let (reply, answer) = oneshot::channel();
         let reason = crate::grpc::convert::bounded(reason, 1_024);
-        self.command(Command::Cancel { principal, task, reason, reply })?;
+        self.command(Command::Cancel {
+            principal,
+            task,
+            reason,
+            reply,
+        })?;
         match self.answer(answer).await? {
-            Reply::Cancelled(Err(refused)) if refused.code == ErrorCode::NotFound => self.final_state(task).await,
+            Reply::Cancelled(Err(refused)) if refused.code == ErrorCode::NotFound => {
+                self.final_state(task).await
+            }
             Reply::Cancelled(outcome) => outcome,
             other => Err(mixed_up(&other)),
         }
@@ -161,10 +189,16 @@ impl Handle {
     pub(super) async fn query(&self, query: CoreQuery) -> Result<Reply, Refusal> {
         self.ready()?;
         let (reply, answer) = oneshot::channel();
-        self.inner.lanes.reads.try_send(Query { query, reply }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => refusal(ErrorCode::Overloaded, "too many questions are waiting"),
-            mpsc::error::TrySendError::Closed(_) => self.gone(),
-        })?;
+        self.inner
+            .lanes
+            .reads
+            .try_send(Query { query, reply })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => {
+                    refusal(ErrorCode::Overloaded, "too many questions are waiting")
+                }
+                mpsc::error::TrySendError::Closed(_) => self.gone(),
+            })?;
         self.answer(answer).await
     }
 
@@ -176,7 +210,10 @@ impl Handle {
         let full = |_| refusal(ErrorCode::Overloaded, "too many reads of the store at once");
         let _place = self.inner.reads.try_acquire().map_err(full)?;
         let reader = self.inner.shared.reader()?;
-        let done = self.inner.readers.spawn_blocking("store read", move || work(reader.as_ref()));
+        let done = self
+            .inner
+            .readers
+            .spawn_blocking("store read", move || work(reader.as_ref()));
         match done.await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(StoreError::Closed)) => Err(self.gone()),
@@ -184,7 +221,10 @@ impl Handle {
                 tracing::error!(%error, "the store cannot be read");
                 Err(store_trouble(&error))
             }
-            Err(_) => Err(refusal(ErrorCode::Internal, "reading the store failed; the log has the place")),
+            Err(_) => Err(refusal(
+                ErrorCode::Internal,
+                "reading the store failed; the log has the place",
+            )),
         }
     }
 
@@ -194,29 +234,65 @@ impl Handle {
     }
 
     /// A stream opened. Waits while the driver is busy; an error means that the driver is gone.
-    pub(crate) async fn session_opened(&self, session: SessionId, outbox: Outbox, hello: Hello) -> Result<(), Refusal> {
+    pub(crate) async fn session_opened(
+        &self,
+        session: SessionId,
+        outbox: Outbox,
+        hello: Hello,
+    ) -> Result<(), Refusal> {
         let hello = Box::new(hello);
-        let sent = self.inner.lanes.workers.send(WorkerInput::Opened { session, outbox, hello }).await;
+        let sent = self
+            .inner
+            .lanes
+            .workers
+            .send(WorkerInput::Opened {
+                session,
+                outbox,
+                hello,
+            })
+            .await;
         sent.map_err(|_| self.gone())
     }
 
     /// Something of a stream. Waits while the driver is busy, and while too many bytes of results are on their way.
-    pub(crate) async fn session_event(&self, session: SessionId, event: SessionEvent) -> Result<(), Refusal> {
+    pub(crate) async fn session_event(
+        &self,
+        session: SessionId,
+        event: SessionEvent,
+    ) -> Result<(), Refusal> {
         let room = match &event {
             SessionEvent::Results(results) => {
-                let bytes = results.iter().map(|result| result.payload.len() + TASK_OVERHEAD).sum();
+                let bytes = results
+                    .iter()
+                    .map(|result| result.payload.len() + TASK_OVERHEAD)
+                    .sum();
                 let places = Arc::clone(&self.inner.result_room);
                 // The semaphore is never closed.
-                places.acquire_many_owned(room_for(bytes, RESULT_BYTES)).await.ok()
+                places
+                    .acquire_many_owned(room_for(bytes, RESULT_BYTES))
+                    .await
+                    .ok()
             }
             _ => None,
         };
-        let sent = self.inner.lanes.workers.send(WorkerInput::Event { session, event, room }).await;
+        let sent = self
+            .inner
+            .lanes
+            .workers
+            .send(WorkerInput::Event {
+                session,
+                event,
+                room,
+            })
+            .await;
         sent.map_err(|_| self.gone())
     }
 
     /// Specifications of tasks, as stored; `None` for one that is not there.
-    pub(crate) async fn specs(&self, tasks: Vec<TaskId>) -> Result<Vec<Option<bytes::Bytes>>, Refusal> {
+    pub(crate) async fn specs(
+        &self,
+        tasks: Vec<TaskId>,
+    ) -> Result<Vec<Option<bytes::Bytes>>, Refusal> {
         let found = self.inner.shared.specs.take(tasks.iter().copied());
         if found.iter().all(Option::is_some) {
             return Ok(found);
@@ -238,20 +314,33 @@ impl Handle {
     }
 
     fn submit_room(&self, tasks: &[NewTask]) -> Result<OwnedSemaphorePermit, Refusal> {
-        let bytes = tasks.iter().map(|task| task.spec.len() + TASK_OVERHEAD).sum();
+        let bytes = tasks
+            .iter()
+            .map(|task| task.spec.len() + TASK_OVERHEAD)
+            .sum();
         let places = Arc::clone(&self.inner.submit_room);
-        places.try_acquire_many_owned(room_for(bytes, SUBMIT_BYTES)).map_err(|_| {
-            refusal(ErrorCode::QueueFull, "more tasks are being submitted than the disk takes; try again in a second")
-        })
+        places
+            .try_acquire_many_owned(room_for(bytes, SUBMIT_BYTES))
+            .map_err(|_| {
+                refusal(
+                    ErrorCode::QueueFull,
+                    "more tasks are being submitted than the disk takes; try again in a second",
+                )
+            })
     }
 
     fn command(&self, command: Command) -> Result<(), Refusal> {
-        self.inner.lanes.control.try_send(command).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                refusal(ErrorCode::QueueFull, "too many requests are waiting; try again in a second")
-            }
-            mpsc::error::TrySendError::Closed(_) => self.gone(),
-        })
+        self.inner
+            .lanes
+            .control
+            .try_send(command)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => refusal(
+                    ErrorCode::QueueFull,
+                    "too many requests are waiting; try again in a second",
+                ),
+                mpsc::error::TrySendError::Closed(_) => self.gone(),
+            })
     }
 
     async fn answer(&self, answer: oneshot::Receiver<Reply>) -> Result<Reply, Refusal> {
@@ -263,14 +352,22 @@ impl Handle {
             )),
             Err(_) => Err(refusal(
                 ErrorCode::Unavailable,
-                format!("no answer within {} s; whether the request took effect is unknown", PATIENCE.as_secs()),
+                format!(
+                    "no answer within {} s; whether the request took effect is unknown",
+                    PATIENCE.as_secs()
+                ),
             )),
         }
     }
 
     fn gone(&self) -> Refusal {
         let phase = self.inner.shared.phase();
-        let unknown = || refusal(ErrorCode::Unavailable, "the coordinator's store is being reopened");
+        let unknown = || {
+            refusal(
+                ErrorCode::Unavailable,
+                "the coordinator's store is being reopened",
+            )
+        };
         self.inner.shared.trouble_of(&phase).unwrap_or_else(unknown)
     }
 }
@@ -292,7 +389,10 @@ fn room_for(bytes: usize, all: usize) -> u32 {
 fn random_bits() -> Result<u128, Refusal> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
-        refusal(ErrorCode::Internal, format!("the operating system gives no random bytes: {error}"))
+        refusal(
+            ErrorCode::Internal,
+            format!("the operating system gives no random bytes: {error}"),
+        )
     })?;
     Ok(u128::from_be_bytes(bytes))
 }
@@ -300,5 +400,8 @@ fn random_bits() -> Result<u128, Refusal> {
 /// An answer of another kind than the question.
 pub(super) fn mixed_up(reply: &Reply) -> Refusal {
     tracing::error!(?reply, "an answer of another kind than the question");
-    refusal(ErrorCode::Internal, "the coordinator mixed up an answer; please report it with the log")
+    refusal(
+        ErrorCode::Internal,
+        "the coordinator mixed up an answer; please report it with the log",
+    )
 }

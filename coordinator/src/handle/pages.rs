@@ -64,12 +64,26 @@ impl TaskFilter {
         let letters = prefix.strip_prefix(TaskId::PREFIX).unwrap_or(prefix);
         let bound = |fill: char| {
             let missing = LETTERS.saturating_sub(letters.len());
-            let text: String = TaskId::PREFIX.chars().chain(letters.chars()).chain(std::iter::repeat_n(fill, missing)).collect();
+            let text: String = TaskId::PREFIX
+                .chars()
+                .chain(letters.chars())
+                .chain(std::iter::repeat_n(fill, missing))
+                .collect();
             text.parse::<TaskId>()
         };
         // `0` and `Z` are the first and the last letter of the ids' alphabet; the first letter is `7` at most.
-        let (Ok(first), Ok(last)) = (bound('0'), if letters.is_empty() { Ok(TaskId(u128::MAX)) } else { bound('Z') }) else {
-            return Err(invalid("id_prefix", "not the beginning of a task id: `task_` and letters and digits"));
+        let (Ok(first), Ok(last)) = (
+            bound('0'),
+            if letters.is_empty() {
+                Ok(TaskId(u128::MAX))
+            } else {
+                bound('Z')
+            },
+        ) else {
+            return Err(invalid(
+                "id_prefix",
+                "not the beginning of a task id: `task_` and letters and digits",
+            ));
         };
         self.from = Some(self.from.map_or(first, |from| from.max(first)));
         if let Some(end) = last.0.checked_add(1).map(TaskId) {
@@ -83,12 +97,21 @@ impl TaskFilter {
     }
 
     fn wants(&self, is_final: bool) -> bool {
-        self.statuses.is_empty() || self.statuses.iter().any(|status| status.is_final() == is_final)
+        self.statuses.is_empty()
+            || self
+                .statuses
+                .iter()
+                .any(|status| status.is_final() == is_final)
     }
 
     fn live(&self) -> PageQuery {
         PageQuery {
-            statuses: self.statuses.iter().copied().filter(|status| !status.is_final()).collect(),
+            statuses: self
+                .statuses
+                .iter()
+                .copied()
+                .filter(|status| !status.is_final())
+                .collect(),
             skill: self.skill.clone(),
             node: self.node.clone(),
             user: self.user.clone(),
@@ -104,7 +127,9 @@ impl TaskFilter {
     fn accepts(&self, submit: &SubmitRow, end: &FinalRow) -> bool {
         let task = &submit.task;
         let node = end.attempts.last().map(|attempt| &*attempt.node);
-        let is = |wanted: &Option<Box<str>>, found: Option<&str>| wanted.as_deref().is_none_or(|wanted| Some(wanted) == found);
+        let is = |wanted: &Option<Box<str>>, found: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| Some(wanted) == found)
+        };
         (self.statuses.is_empty() || self.statuses.contains(&end.status))
             && is(&self.skill, task.requirements.skill.as_deref())
             && is(&self.node, node)
@@ -126,7 +151,8 @@ impl Handle {
         } else {
             (Vec::new(), None)
         };
-        self.read(move |reader| merge(reader, &filter, live, live_next)).await
+        self.read(move |reader| merge(reader, &filter, live, live_next))
+            .await
     }
 }
 
@@ -136,7 +162,11 @@ fn merge(
     live: Vec<LiveTask>,
     live_next: Option<TaskId>,
 ) -> Result<TaskPage, StoreError> {
-    let (finals, final_next) = if filter.wants(true) { finals(reader, filter)? } else { (Vec::new(), None) };
+    let (finals, final_next) = if filter.wants(true) {
+        finals(reader, filter)?
+    } else {
+        (Vec::new(), None)
+    };
     // Below the higher of the two ends one of the lists is not complete.
     let complete_to = live_next.max(final_next);
     let mut found: BTreeMap<Reverse<TaskId>, Source> = BTreeMap::new();
@@ -223,7 +253,16 @@ fn finals(reader: &dyn Reader, filter: &TaskFilter) -> Result<Finals, StoreError
 /// The final states to scan for: without a filter, all of them, so that live tasks don't use up the page.
 fn final_statuses(filter: &TaskFilter) -> Vec<TaskStatus> {
     if filter.statuses.is_empty() {
-        return TaskStatus::ALL.iter().copied().filter(|status| status.is_final()).collect();
+        return TaskStatus::ALL
+            .iter()
+            .copied()
+            .filter(|status| status.is_final())
+            .collect();
     }
-    filter.statuses.iter().copied().filter(|status| status.is_final()).collect()
+    filter
+        .statuses
+        .iter()
+        .copied()
+        .filter(|status| status.is_final())
+        .collect()
 }

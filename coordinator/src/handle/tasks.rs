@@ -27,12 +27,20 @@ impl Handle {
     }
 
     /// Waits until a task is final or the time is up: the task as it stands then, and whether it is final.
-    pub async fn wait_final(&self, task: TaskId, patience: Duration) -> Result<(TaskRecord, bool), Refusal> {
+    pub async fn wait_final(
+        &self,
+        task: TaskId,
+        patience: Duration,
+    ) -> Result<(TaskRecord, bool), Refusal> {
         let deadline = Instant::now() + patience;
         loop {
             let mut following = self.follow(vec![task]);
             let record = self.task(task).await?;
-            if record.is_final() || timeout_at(deadline, until_final(&mut following)).await.is_err() {
+            if record.is_final()
+                || timeout_at(deadline, until_final(&mut following))
+                    .await
+                    .is_err()
+            {
                 return self.latest(record).await;
             }
         }
@@ -44,12 +52,22 @@ impl Handle {
             Reply::Tasks(live) => live,
             other => return Err(mixed_up(&other)),
         };
-        let ended: Vec<TaskId> = tasks.iter().zip(&live).filter(|(_, live)| live.is_none()).map(|(id, _)| *id).collect();
+        let ended: Vec<TaskId> = tasks
+            .iter()
+            .zip(&live)
+            .filter(|(_, live)| live.is_none())
+            .map(|(id, _)| *id)
+            .collect();
         let mut ends = if ended.is_empty() {
             Vec::new()
         } else {
-            self.read(move |reader| ended.into_iter().map(|task| reader.finished(task)).collect::<Result<Vec<_>, _>>())
-                .await?
+            self.read(move |reader| {
+                ended
+                    .into_iter()
+                    .map(|task| reader.finished(task))
+                    .collect::<Result<Vec<_>, _>>()
+            })
+            .await?
         }
         .into_iter();
         let state = |live: Option<LiveTask>| match live {
@@ -70,11 +88,19 @@ impl Handle {
         Ok(end_state(&end))
     }
 
-    async fn record(&self, task: TaskId, live: Option<Box<LiveTask>>) -> Result<TaskRecord, Refusal> {
+    async fn record(
+        &self,
+        task: TaskId,
+        live: Option<Box<LiveTask>>,
+    ) -> Result<TaskRecord, Refusal> {
         let is_live = live.is_some();
         let (submit, end) = self
             .read(move |reader| {
-                let end = if is_live { None } else { reader.finished(task)? };
+                let end = if is_live {
+                    None
+                } else {
+                    reader.finished(task)?
+                };
                 Ok((reader.submit(task)?, end))
             })
             .await?;

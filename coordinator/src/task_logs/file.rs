@@ -33,7 +33,11 @@ pub struct Ends {
 
 impl Ends {
     fn of(&mut self, stream: u8) -> &mut u64 {
-        if stream == STDERR { &mut self.stderr } else { &mut self.stdout }
+        if stream == STDERR {
+            &mut self.stderr
+        } else {
+            &mut self.stdout
+        }
     }
 }
 
@@ -92,7 +96,9 @@ impl Log {
                 _ => continue,
             };
             let fresh = fresh_part(chunk, *ends.of(stream));
-            let mut offset = chunk.offset.saturating_add(length(chunk.data.len() - fresh.len()));
+            let mut offset = chunk
+                .offset
+                .saturating_add(length(chunk.data.len() - fresh.len()));
             for piece in fresh.chunks(PIECE) {
                 let kept = &mut kept[usize::from(stream == STDERR)];
                 if *kept + length(piece.len()) <= KEPT {
@@ -171,7 +177,11 @@ fn open_at(path: &Path, len: u64) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)?;
     file.set_len(len)?;
     file.seek(SeekFrom::End(0))?;
     Ok(file)
@@ -199,7 +209,10 @@ fn header(file: &mut impl io::Read) -> io::Result<(u8, u64, usize)> {
     size.copy_from_slice(&rest[8..]);
     let size = usize::try_from(u32::from_be_bytes(size)).unwrap_or(usize::MAX);
     if size > PIECE || stream > STDERR {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "not a record of a task's log"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "not a record of a task's log",
+        ));
     }
     Ok((stream, u64::from_be_bytes(offset), size))
 }
@@ -245,15 +258,21 @@ mod tests {
 
     fn text(log: &Log) -> String {
         let (chunks, _) = log.read(0, usize::MAX).unwrap();
-        chunks.iter().map(|chunk| String::from_utf8_lossy(&chunk.data).into_owned()).collect()
+        chunks
+            .iter()
+            .map(|chunk| String::from_utf8_lossy(&chunk.data).into_owned())
+            .collect()
     }
 
     #[test]
     fn pieces_sent_twice_are_kept_once() {
         let dir = tempfile::tempdir().unwrap();
         let log = Log::open(&dir.path().join("a/log")).unwrap();
-        log.append(&[piece(v1::LogStream::Stdout, 0, "hello ")], false).unwrap();
-        let ends = log.append(&[piece(v1::LogStream::Stdout, 3, "lo world")], false).unwrap();
+        log.append(&[piece(v1::LogStream::Stdout, 0, "hello ")], false)
+            .unwrap();
+        let ends = log
+            .append(&[piece(v1::LogStream::Stdout, 3, "lo world")], false)
+            .unwrap();
         assert_eq!(text(&log), "hello world");
         assert_eq!((ends.stdout, ends.stderr, ends.last), (11, 0, false));
     }
@@ -263,13 +282,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         let log = Log::open(&path).unwrap();
-        log.append(&[piece(v1::LogStream::Stderr, 0, "one")], false).unwrap();
+        log.append(&[piece(v1::LogStream::Stderr, 0, "one")], false)
+            .unwrap();
         drop(log);
         let mut torn = OpenOptions::new().append(true).open(&path).unwrap();
         torn.write_all(&[1, 0, 0]).unwrap();
         let log = Log::open(&path).unwrap();
         assert_eq!(log.ends().stderr, 3);
-        log.append(&[piece(v1::LogStream::Stderr, 3, "two")], true).unwrap();
+        log.append(&[piece(v1::LogStream::Stderr, 3, "two")], true)
+            .unwrap();
         assert_eq!(text(&log), "onetwo");
         assert!(Log::open(&path).unwrap().ends().last);
     }
@@ -281,7 +302,8 @@ mod tests {
         let big = "x".repeat(1024 * 1024);
         let mut offset = 0;
         for _ in 0..20 {
-            log.append(&[piece(v1::LogStream::Stdout, offset, &big)], false).unwrap();
+            log.append(&[piece(v1::LogStream::Stdout, offset, &big)], false)
+                .unwrap();
             offset += length(big.len());
         }
         assert_eq!(log.ends().stdout, offset);
@@ -293,11 +315,21 @@ mod tests {
     fn reading_goes_on_from_a_place() {
         let dir = tempfile::tempdir().unwrap();
         let log = Log::open(&dir.path().join("log")).unwrap();
-        log.append(&[piece(v1::LogStream::Stdout, 0, "one"), piece(v1::LogStream::Stdout, 9, "two")], false)
-            .unwrap();
+        log.append(
+            &[
+                piece(v1::LogStream::Stdout, 0, "one"),
+                piece(v1::LogStream::Stdout, 9, "two"),
+            ],
+            false,
+        )
+        .unwrap();
         let (first, place) = log.read(0, 1).unwrap();
         let (second, end) = log.read(place, 1).unwrap();
-        assert_eq!((first.len(), second[0].offset), (1, 9), "a jump tells of what was dropped");
+        assert_eq!(
+            (first.len(), second[0].offset),
+            (1, 9),
+            "a jump tells of what was dropped"
+        );
         assert_eq!(log.read(end, 1).unwrap().0, []);
     }
 }

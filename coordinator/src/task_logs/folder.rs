@@ -70,17 +70,26 @@ impl TaskLogs {
     /// Deletes logs that nothing was added to for so long. Returns how many.
     pub async fn forget_older(&self, age: Duration) -> io::Result<usize> {
         let this = self.clone();
-        self.blocking(move || forget(&this.inner.dir, SystemTime::now().checked_sub(age))).await
+        self.blocking(move || forget(&this.inner.dir, SystemTime::now().checked_sub(age)))
+            .await
     }
 
     fn in_use(&self, key: LogKey) -> Option<Arc<Log>> {
-        let open = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self
+            .inner
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         open.get(&key).and_then(Weak::upgrade)
     }
 
     fn open(&self, key: LogKey) -> io::Result<Arc<Log>> {
         // Held while the file is scanned: two handles on one file would not know of each other's records.
-        let mut open = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self
+            .inner
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(log) = open.get(&key).and_then(Weak::upgrade) {
             return Ok(log);
         }
@@ -96,7 +105,10 @@ impl TaskLogs {
     fn path(&self, key: LogKey) -> PathBuf {
         let id = key.task.to_string();
         let shard = &id[id.len().saturating_sub(2)..];
-        self.inner.dir.join(shard).join(format!("{id}.{}.log", key.attempt))
+        self.inner
+            .dir
+            .join(shard)
+            .join(format!("{id}.{}.log", key.attempt))
     }
 }
 

@@ -46,7 +46,12 @@ pub async fn stream(handle: Handle, logs: TaskLogs, query: LogQuery) -> Result<L
     if query.attempt > record.attempt() {
         return Err(refusal(
             openclaw_common::code::ErrorCode::NotFound,
-            format!("task {} has had {} attempts, there is no attempt {}", query.task, record.attempt(), query.attempt),
+            format!(
+                "task {} has had {} attempts, there is no attempt {}",
+                query.task,
+                record.attempt(),
+                query.attempt
+            ),
         ));
     }
     let reader = Reader {
@@ -118,7 +123,11 @@ impl Reader {
     }
 
     fn attempt(&self) -> u32 {
-        if self.query.attempt == 0 { self.record.attempt() } else { self.query.attempt }
+        if self.query.attempt == 0 {
+            self.record.attempt()
+        } else {
+            self.query.attempt
+        }
     }
 
     /// Reads more pieces: from the file, then from the result.
@@ -153,7 +162,11 @@ impl Reader {
             task: self.query.task,
             attempt,
         };
-        let log = self.logs.log(key).await.map_err(|error| unreadable(&error))?;
+        let log = self
+            .logs
+            .log(key)
+            .await
+            .map_err(|error| unreadable(&error))?;
         self.log = Some((attempt, Arc::clone(&log)));
         self.place = 0;
         self.sent = Ends::default();
@@ -173,12 +186,16 @@ impl Reader {
         }
         chunk.data = chunk.data.slice(skip..);
         chunk.offset += u64::try_from(skip).unwrap_or_default();
-        *sent = chunk.offset.saturating_add(u64::try_from(chunk.data.len()).unwrap_or(u64::MAX));
+        *sent = chunk
+            .offset
+            .saturating_add(u64::try_from(chunk.data.len()).unwrap_or(u64::MAX));
         let wanted = self.query.stream;
-        (wanted == v1::LogStream::Unspecified || wanted == stream).then(|| v1::GetTaskLogsResponse {
-            attempt: self.attempt(),
-            chunk: Some(chunk),
-            complete: false,
+        (wanted == v1::LogStream::Unspecified || wanted == stream).then(|| {
+            v1::GetTaskLogsResponse {
+                attempt: self.attempt(),
+                chunk: Some(chunk),
+                complete: false,
+            }
         })
     }
 
@@ -187,7 +204,9 @@ impl Reader {
             Ok(v1::LogStream::Stderr) => self.sent.stderr,
             _ => self.sent.stdout,
         };
-        let end = chunk.offset.saturating_add(u64::try_from(chunk.data.len()).unwrap_or(u64::MAX));
+        let end = chunk
+            .offset
+            .saturating_add(u64::try_from(chunk.data.len()).unwrap_or(u64::MAX));
         end > sent
     }
 
@@ -212,7 +231,11 @@ impl Reader {
         if let Some(told) = self.told() {
             return self.sent.stdout >= told.stdout_bytes && self.sent.stderr >= told.stderr_bytes;
         }
-        let ends = self.log.as_ref().map(|(_, log)| log.ends()).unwrap_or_default();
+        let ends = self
+            .log
+            .as_ref()
+            .map(|(_, log)| log.ends())
+            .unwrap_or_default();
         // An attempt that never ran has nothing to wait for.
         ends.last || (self.record.is_final() && self.attempt() == 0)
     }
@@ -221,7 +244,9 @@ impl Reader {
     fn has_ended(&self) -> bool {
         match &self.record.standing {
             Standing::Final(_) => true,
-            Standing::Live(live) => self.attempt() < live.state.attempt || self.is_past(live.state.status),
+            Standing::Live(live) => {
+                self.attempt() < live.state.attempt || self.is_past(live.state.status)
+            }
         }
     }
 

@@ -5,11 +5,11 @@
 //! ended; the result's final offsets say when a log is complete.
 
 mod file;
-mod follow;
 mod folder;
+mod follow;
 mod push;
 
 pub use file::{Ends, Log};
-pub use follow::{LogQuery, LogStream, stream};
 pub use folder::{LogKey, TaskLogs};
+pub use follow::{LogQuery, LogStream, stream};
 pub use push::push;

@@ -24,12 +24,18 @@ pub async fn push(
     in_use: &mut HashMap<LogKey, Arc<Log>>,
     request: v1::PushLogsRequest,
 ) -> Result<v1::PushLogsResponse, Refusal> {
-    let task: TaskId = request.task_id.parse().map_err(|error| invalid("task_id", error))?;
+    let task: TaskId = request
+        .task_id
+        .parse()
+        .map_err(|error| invalid("task_id", error))?;
     if request.attempt == 0 {
         return Err(invalid("attempt", "attempts are counted from 1"));
     }
     if request.chunks.len() > MAX_CHUNKS {
-        return Err(invalid("chunks", format!("more than {MAX_CHUNKS} in one message")));
+        return Err(invalid(
+            "chunks",
+            format!("more than {MAX_CHUNKS} in one message"),
+        ));
     }
     let key = LogKey {
         task,
@@ -48,7 +54,10 @@ pub async fn push(
         in_use.insert(key, Arc::clone(&log));
     }
     let (chunks, last) = (request.chunks, request.last);
-    let ends = logs.blocking(move || log.append(&chunks, last)).await.map_err(|error| broken(&error))?;
+    let ends = logs
+        .blocking(move || log.append(&chunks, last))
+        .await
+        .map_err(|error| broken(&error))?;
     Ok(v1::PushLogsResponse {
         lease: request.lease,
         stdout_offset: ends.stdout,
@@ -63,5 +72,8 @@ fn broken(error: &std::io::Error) -> Refusal {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ErrorCode::StoreFull,
         _ => ErrorCode::Unavailable,
     };
-    refusal(code, format!("the coordinator cannot keep the logs of tasks: {error}"))
+    refusal(
+        code,
+        format!("the coordinator cannot keep the logs of tasks: {error}"),
+    )
 }

@@ -32,7 +32,10 @@ pub(super) fn within(field: &str, text: &str, limit: usize) -> Result<(), Refusa
 pub(super) fn label(field: &str, text: &str) -> Result<(), Refusal> {
     within(field, text, NAME_BYTES)?;
     if text.chars().any(char::is_control) {
-        return Err(invalid(field, "holds a control character; use printable text"));
+        return Err(invalid(
+            field,
+            "holds a control character; use printable text",
+        ));
     }
     Ok(())
 }
@@ -77,7 +80,12 @@ pub(super) fn pool_name(field: &str, name: &str) -> Result<(), Refusal> {
 pub(super) fn file_name(field: &str, name: &str) -> Result<(), Refusal> {
     label(field, name)?;
     let forbidden = |c: char| matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
-    if name.is_empty() || name == "." || name == ".." || name.contains(forbidden) || name.ends_with(['.', ' ']) {
+    if name.is_empty()
+        || name == "."
+        || name == ".."
+        || name.contains(forbidden)
+        || name.ends_with(['.', ' '])
+    {
         return Err(invalid(
             field,
             "not a plain file name; give one without folders and without any of \\ / : * ? \" < > |",
@@ -87,7 +95,12 @@ pub(super) fn file_name(field: &str, name: &str) -> Result<(), Refusal> {
 }
 
 /// JSON text whose outermost value is an object; empty text stands for none.
-pub(super) fn json_object(field: &str, text: &str, limit: usize, depth: usize) -> Result<(), Refusal> {
+pub(super) fn json_object(
+    field: &str,
+    text: &str,
+    limit: usize,
+    depth: usize,
+) -> Result<(), Refusal> {
     if text.is_empty() {
         return Ok(());
     }
@@ -103,7 +116,10 @@ pub(super) fn json_object(field: &str, text: &str, limit: usize, depth: usize) -
         return Err(invalid(field, format!("not JSON: {error}")));
     }
     if !text.trim_start().starts_with('{') {
-        return Err(invalid(field, "must be a JSON object, like {\"text\": \"hello\"}"));
+        return Err(invalid(
+            field,
+            "must be a JSON object, like {\"text\": \"hello\"}",
+        ));
     }
     Ok(())
 }
@@ -136,15 +152,25 @@ pub fn span(field: &str, duration: Option<&prost_types::Duration>) -> Result<Opt
         return Ok(None);
     };
     let whole = u64::try_from(duration.seconds).ok();
-    let part = u64::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
+    let part = u64::try_from(duration.nanos)
+        .ok()
+        .filter(|nanos| *nanos < 1_000_000_000);
     let (Some(seconds), Some(nanos)) = (whole, part) else {
-        return Err(invalid(field, "not a span of time; seconds and nanos must not be negative"));
+        return Err(invalid(
+            field,
+            "not a span of time; seconds and nanos must not be negative",
+        ));
     };
-    let ms = seconds.saturating_mul(1_000).saturating_add(nanos.div_ceil(1_000_000));
+    let ms = seconds
+        .saturating_mul(1_000)
+        .saturating_add(nanos.div_ceil(1_000_000));
     match ms {
         0 => Err(invalid(field, "must be more than 0; leave it out for none")),
         1..=LONGEST_MS => Ok(Some(ms)),
-        _ => Err(invalid(field, "longer than ten years; leave it out for none")),
+        _ => Err(invalid(
+            field,
+            "longer than ten years; leave it out for none",
+        )),
     }
 }
 
@@ -154,7 +180,9 @@ pub fn time(field: &str, at: Option<&prost_types::Timestamp>) -> Result<Option<W
         return Ok(None);
     };
     let seconds = u64::try_from(at.seconds).ok();
-    let nanos = u64::try_from(at.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
+    let nanos = u64::try_from(at.nanos)
+        .ok()
+        .filter(|nanos| *nanos < 1_000_000_000);
     match (seconds, nanos) {
         (Some(seconds), Some(nanos)) if seconds <= LATEST_MS / 1_000 => {
             Ok(Some(Wall(seconds * 1_000 + nanos / 1_000_000)))
@@ -165,8 +193,12 @@ pub fn time(field: &str, at: Option<&prost_types::Timestamp>) -> Result<Option<W
 
 /// A number that must be a known value of a wire enumeration.
 pub(super) fn word<E: TryFrom<i32>>(field: &str, number: i32) -> Result<E, Refusal> {
-    E::try_from(number)
-        .map_err(|_| invalid(field, format!("{number} is not a value that this version knows")))
+    E::try_from(number).map_err(|_| {
+        invalid(
+            field,
+            format!("{number} is not a value that this version knows"),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -184,7 +216,10 @@ mod tests {
     fn a_million_brackets_are_refused_without_recursion() {
         let text = "[".repeat(1_000_000);
         let refused = json_object("parameters", &text, 2_000_000, 64).unwrap_err();
-        assert_eq!(refused.detail, "parameters: nested 1000000 levels deep; the limit is 64");
+        assert_eq!(
+            refused.detail,
+            "parameters: nested 1000000 levels deep; the limit is 64"
+        );
     }
 
     #[test]

@@ -23,7 +23,12 @@ const WORD_BYTES: usize = 255;
 /// Skills, tags and capacity of a node.
 pub(super) fn inventory(found: v1::Inventory) -> Result<Inventory, Refusal> {
     if found.skills.len() > MAX_SKILLS {
-        return Err(too_large("inventory.skills", found.skills.len(), MAX_SKILLS, "skills"));
+        return Err(too_large(
+            "inventory.skills",
+            found.skills.len(),
+            MAX_SKILLS,
+            "skills",
+        ));
     }
     let pools = found.pools.unwrap_or_default();
     let skills: BTreeMap<_, _> = found.skills.into_iter().filter_map(skill).collect();
@@ -49,17 +54,32 @@ pub fn bounded(text: &str, limit: usize) -> Box<str> {
 
 /// `None` for a skill whose name is no name, or that is run in a way this version doesn't know.
 fn skill(skill: v1::Skill) -> Option<(Box<str>, Skill)> {
-    let named = skill.name.parse::<SkillReq>().ok().filter(|req| req.version.is_none() && *req.name == *skill.name);
-    let executor = v1::SkillExecutor::try_from(skill.executor).ok().and_then(words::from_executor);
+    let named = skill
+        .name
+        .parse::<SkillReq>()
+        .ok()
+        .filter(|req| req.version.is_none() && *req.name == *skill.name);
+    let executor = v1::SkillExecutor::try_from(skill.executor)
+        .ok()
+        .and_then(words::from_executor);
     let (Some(named), Some(executor)) = (named, executor) else {
         tracing::debug!(name = %bounded(&skill.name, 80), executor = skill.executor, "an advertised skill is left out");
         return None;
     };
     let texts = |list: &[String], count: usize, limit: usize| -> Vec<Box<str>> {
-        list.iter().take(count).map(|text| bounded(text, limit)).collect()
+        list.iter()
+            .take(count)
+            .map(|text| bounded(text, limit))
+            .collect()
     };
     // A schema cut in the middle is no schema.
-    let schema = |text: String| if text.len() > SCHEMA_BYTES { Box::default() } else { text.into_boxed_str() };
+    let schema = |text: String| {
+        if text.len() > SCHEMA_BYTES {
+            Box::default()
+        } else {
+            text.into_boxed_str()
+        }
+    };
     let entry = Skill {
         name: named.name.clone(),
         version: bounded(&skill.version, 64),
@@ -103,7 +123,14 @@ mod tests {
             ..v1::Inventory::default()
         })
         .unwrap();
-        assert_eq!(found.skills.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["echo"]);
+        assert_eq!(
+            found
+                .skills
+                .keys()
+                .map(AsRef::as_ref)
+                .collect::<Vec<&str>>(),
+            ["echo"]
+        );
         assert_eq!(found.pools.slots_milli, 4_000);
     }
 

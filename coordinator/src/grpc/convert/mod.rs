@@ -11,13 +11,18 @@ mod session;
 mod spec;
 pub mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use fields::{invalid, span, time};
 pub use inventory::bounded;
 pub use limits::Limits;
-pub use outbound::{Greeting, desired, lease as wire_lease, result_acks, revoke, verdicts, welcome};
+pub use outbound::{
+    Greeting, desired, lease as wire_lease, result_acks, revoke, verdicts, welcome,
+};
 pub use public::{
-    cluster_skills, explanation, node_counts, node_proto, notice_state, skill_proto, state_proto, task_proto, task_summary,
-    timestamp,
+    cluster_skills, explanation, node_counts, node_proto, notice_state, skill_proto, state_proto,
+    task_proto, task_summary, timestamp,
 };
 pub use session::{Inbound, hello, inbound, lease as core_lease};
 pub use spec::{new_task, new_tasks};

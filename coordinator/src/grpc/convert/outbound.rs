@@ -31,8 +31,14 @@ pub const fn lease(lease: LeaseId) -> v1::Lease {
 }
 
 /// Welcome, and further messages with the verdicts that find no room in it.
-pub fn welcome(welcome: Welcome, session: SessionId, greeting: &Greeting) -> impl Iterator<Item = Message> {
-    let (first, rest) = welcome.verdicts.split_at(welcome.verdicts.len().min(LEASES_PER_MESSAGE));
+pub fn welcome(
+    welcome: Welcome,
+    session: SessionId,
+    greeting: &Greeting,
+) -> impl Iterator<Item = Message> {
+    let (first, rest) = welcome
+        .verdicts
+        .split_at(welcome.verdicts.len().min(LEASES_PER_MESSAGE));
     let rest: Vec<Message> = verdicts(rest).collect();
     let message = Message::Welcome(v1::Welcome {
         protocol: welcome.protocol,

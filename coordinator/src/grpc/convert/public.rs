@@ -84,7 +84,12 @@ fn spec_proto(submit: &SubmitRow) -> v1::TaskSpec {
     spec.max_retries = Some(task.policy.max_retries);
     spec.ttl = Some(duration(task.policy.ttl_ms));
     if spec.required_skills.is_empty() {
-        spec.required_skills = task.requirements.skills.iter().map(ToString::to_string).collect();
+        spec.required_skills = task
+            .requirements
+            .skills
+            .iter()
+            .map(ToString::to_string)
+            .collect();
     }
     if let Some(key) = &task.key {
         spec.idempotency_key = key.to_string();
@@ -131,12 +136,18 @@ fn final_task(end: &FinalRow, with_outputs: bool) -> v1::Task {
         attempt: last.map_or(0, |attempt| attempt.number),
         retry_count: end.retries,
         infra_losses: end.losses,
-        assigned_node: last.map(|attempt| attempt.node.to_string()).unwrap_or_default(),
+        assigned_node: last
+            .map(|attempt| attempt.node.to_string())
+            .unwrap_or_default(),
         submitted_at: Some(timestamp(end.submitted)),
         scheduled_at: last.map(|attempt| timestamp(attempt.offered)),
         started_at: last.and_then(|attempt| attempt.started).map(timestamp),
         completed_at: Some(timestamp(end.completed)),
-        result: if completed { std::mem::take(&mut told.result) } else { String::new() },
+        result: if completed {
+            std::mem::take(&mut told.result)
+        } else {
+            String::new()
+        },
         error: (!completed).then(|| error_of(end, told.error.take())),
         outputs: told.outputs,
         run_time: (end.run_ms > 0).then(|| duration(end.run_ms)),
@@ -184,7 +195,13 @@ fn timeline(record: &TaskRecord) -> Vec<v1::Transition> {
 
 fn past_steps(attempt: &PastAttempt, ends_task: bool, steps: &mut Vec<v1::Transition>) {
     let (number, node) = (attempt.number, &*attempt.node);
-    steps.push(step(attempt.offered, TaskStatus::Scheduled, None, number, node));
+    steps.push(step(
+        attempt.offered,
+        TaskStatus::Scheduled,
+        None,
+        number,
+        node,
+    ));
     if let Some(started) = attempt.started {
         steps.push(step(started, TaskStatus::Running, None, number, node));
     }
@@ -196,19 +213,34 @@ fn past_steps(attempt: &PastAttempt, ends_task: bool, steps: &mut Vec<v1::Transi
 
 /// The attempt that is under way.
 fn open_steps(live: &LiveTask, steps: &mut Vec<v1::Transition>) {
-    if !matches!(live.state.status, TaskStatus::Scheduled | TaskStatus::Running) {
+    if !matches!(
+        live.state.status,
+        TaskStatus::Scheduled | TaskStatus::Running
+    ) {
         return;
     }
-    let (number, node) = (live.state.attempt, live.state.node.as_deref().unwrap_or_default());
+    let (number, node) = (
+        live.state.attempt,
+        live.state.node.as_deref().unwrap_or_default(),
+    );
     if let Some(scheduled) = live.scheduled {
         steps.push(step(scheduled, TaskStatus::Scheduled, None, number, node));
     }
-    if let Some(started) = live.started.filter(|_| live.state.status == TaskStatus::Running) {
+    if let Some(started) = live
+        .started
+        .filter(|_| live.state.status == TaskStatus::Running)
+    {
         steps.push(step(started, TaskStatus::Running, None, number, node));
     }
 }
 
-fn step(at: Wall, status: TaskStatus, why: Option<v1::Reason>, attempt: u32, node: &str) -> v1::Transition {
+fn step(
+    at: Wall,
+    status: TaskStatus,
+    why: Option<v1::Reason>,
+    attempt: u32,
+    node: &str,
+) -> v1::Transition {
     v1::Transition {
         at: Some(timestamp(at)),
         status: words::task_status(status).into(),
@@ -245,7 +277,11 @@ pub fn explanation(explained: &Explanation, now: Now) -> v1::ExplainTaskResponse
     let nodes = explained.nodes.iter().map(|verdict| v1::NodeVerdict {
         node_id: verdict.node.to_string(),
         eligible: verdict.reasons.is_empty(),
-        reasons: verdict.reasons.iter().map(|(code, detail)| reason(*code, detail.as_str())).collect(),
+        reasons: verdict
+            .reasons
+            .iter()
+            .map(|(code, detail)| reason(*code, detail.as_str()))
+            .collect(),
     });
     v1::ExplainTaskResponse {
         state: Some(state_proto(&explained.state)),
@@ -258,14 +294,23 @@ pub fn explanation(explained: &Explanation, now: Now) -> v1::ExplainTaskResponse
 /// A node.
 #[expect(clippy::cast_precision_loss, reason = "a mean in seconds for people")]
 pub fn node_proto(node: &NodeView) -> v1::Node {
-    let mean_ms = if node.succeeded == 0 { 0.0 } else { node.run_ms as f64 / node.succeeded as f64 };
+    let mean_ms = if node.succeeded == 0 {
+        0.0
+    } else {
+        node.run_ms as f64 / node.succeeded as f64
+    };
     v1::Node {
         node_id: node.name.to_string(),
         facts: Some(facts_proto(&node.facts)),
         status: words::node_status(node.status).into(),
         flags: node.flags.keys().map(|flag| (*flag).to_owned()).collect(),
         skills: skills_of(node).collect(),
-        tags: node.inventory.tags.iter().map(ToString::to_string).collect(),
+        tags: node
+            .inventory
+            .tags
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         max_concurrent_tasks: whole_slots(node.inventory.pools.slots_milli),
         running_tasks: node.running,
         load: Some(load_proto(node.load)),
@@ -359,10 +404,16 @@ fn add_skill(entry: &mut v1::ClusterSkill, node: &NodeView, skill: v1::Skill) {
         entry.ineligible_nodes.push(v1::NodeVerdict {
             node_id: name,
             eligible: false,
-            reasons: reasons.map(|why| reason(ReasonCode::SkillIneligible, why.as_str())).collect(),
+            reasons: reasons
+                .map(|why| reason(ReasonCode::SkillIneligible, why.as_str()))
+                .collect(),
         });
     }
-    if entry.skill.as_ref().is_none_or(|shown| skill.eligible && !shown.eligible) {
+    if entry
+        .skill
+        .as_ref()
+        .is_none_or(|shown| skill.eligible && !shown.eligible)
+    {
         entry.skill = Some(skill);
     }
 }

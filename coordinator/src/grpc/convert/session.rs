@@ -53,7 +53,10 @@ pub fn hello(hello: v1::Hello) -> Result<Hello, Refusal> {
     let uid = id("node_uid", &hello.node_uid)?;
     let process_id = id("process_id", &hello.process_id)?;
     if hello.node_secret.len() != SECRET_BYTES {
-        return Err(invalid("node_secret", format!("must have {SECRET_BYTES} bytes")));
+        return Err(invalid(
+            "node_secret",
+            format!("must have {SECRET_BYTES} bytes"),
+        ));
     }
     let facts = hello.facts.unwrap_or_default();
     let mut unknown = 0;
@@ -83,16 +86,24 @@ pub fn inbound(message: Option<Message>, limits: &Limits) -> Result<Inbound, Ref
     let mut found = Inbound::default();
     found.event = match message {
         Some(Message::Hello(_)) => {
-            return Err(refusal(ErrorCode::InvalidArgument, "hello: came twice on one stream"));
+            return Err(refusal(
+                ErrorCode::InvalidArgument,
+                "hello: came twice on one stream",
+            ));
         }
-        Some(Message::Heartbeat(beat)) => Some(SessionEvent::Heartbeat(heartbeat(&beat, &mut found.unknown)?)),
+        Some(Message::Heartbeat(beat)) => Some(SessionEvent::Heartbeat(heartbeat(
+            &beat,
+            &mut found.unknown,
+        )?)),
         Some(Message::Updates(updates)) => Some(updates_event(&updates, &mut found.unknown)?),
         Some(Message::Results(results)) => results_event(results, limits, &mut found),
         Some(Message::Released(released)) => Some(SessionEvent::Released {
             leases: leases(&released.leases)?,
             reason: bounded(&released.reason, PEOPLE_BYTES),
         }),
-        Some(Message::Inventory(found)) => Some(SessionEvent::Inventory(Box::new(inventory(found)?))),
+        Some(Message::Inventory(found)) => {
+            Some(SessionEvent::Inventory(Box::new(inventory(found)?)))
+        }
         Some(Message::Leaving(leaving)) => Some(SessionEvent::Leaving {
             reason: bounded(&leaving.reason, PEOPLE_BYTES),
         }),
@@ -123,7 +134,10 @@ pub const fn lease(lease: Option<&v1::Lease>) -> Option<LeaseId> {
 
 fn id(field: &str, text: &str) -> Result<Box<str>, Refusal> {
     if text.is_empty() || text.len() > ID_BYTES || !text.chars().all(|c| c.is_ascii_graphic()) {
-        return Err(invalid(field, format!("must have 1 to {ID_BYTES} printable characters")));
+        return Err(invalid(
+            field,
+            format!("must have 1 to {ID_BYTES} printable characters"),
+        ));
     }
     Ok(text.into())
 }
@@ -176,7 +190,9 @@ fn held(listed: &[v1::HeldLease], unknown: &mut usize) -> Result<Vec<Held>, Refu
     count("held", listed.len())?;
     let mut found = Vec::with_capacity(listed.len());
     for entry in listed {
-        let state = v1::LeaseState::try_from(entry.state).ok().and_then(words::from_lease_state);
+        let state = v1::LeaseState::try_from(entry.state)
+            .ok()
+            .and_then(words::from_lease_state);
         match (lease(entry.lease.as_ref()), state) {
             (Some(lease), Some(state)) => found.push(Held { lease, state }),
             _ => *unknown += 1,
@@ -217,14 +233,21 @@ fn updates_event(updates: &v1::Updates, unknown: &mut usize) -> Result<SessionEv
     })
 }
 
-fn results_event(results: v1::Results, limits: &Limits, found: &mut Inbound) -> Option<SessionEvent> {
+fn results_event(
+    results: v1::Results,
+    limits: &Limits,
+    found: &mut Inbound,
+) -> Option<SessionEvent> {
     let mut ended = Vec::with_capacity(results.results.len());
     for result in results.results {
         let Some(lease) = lease(result.lease.as_ref()) else {
             found.unknown += 1;
             continue;
         };
-        match v1::Outcome::try_from(result.outcome).ok().and_then(words::from_outcome) {
+        match v1::Outcome::try_from(result.outcome)
+            .ok()
+            .and_then(words::from_outcome)
+        {
             Some(outcome) => ended.push(attempt_result(lease, outcome, result, limits)),
             None => {
                 found.unknown += 1;
@@ -235,7 +258,12 @@ fn results_event(results: v1::Results, limits: &Limits, found: &mut Inbound) -> 
     (!ended.is_empty()).then_some(SessionEvent::Results(ended))
 }
 
-fn attempt_result(lease: LeaseId, outcome: Outcome, mut result: v1::TaskResult, limits: &Limits) -> AttemptResult {
+fn attempt_result(
+    lease: LeaseId,
+    outcome: Outcome,
+    mut result: v1::TaskResult,
+    limits: &Limits,
+) -> AttemptResult {
     let mut outcome = outcome;
     if let Some(excess) = excess(&result, limits) {
         outcome = Outcome::BadOutput;
@@ -271,9 +299,17 @@ fn excess(result: &v1::TaskResult, limits: &Limits) -> Option<String> {
             limits.result
         ));
     }
-    let outputs = result.outputs.iter().map(inline_bytes).fold(0, usize::saturating_add);
-    (outputs > limits.outputs)
-        .then(|| format!("the outputs have {outputs} bytes together; the limit is {}", limits.outputs))
+    let outputs = result
+        .outputs
+        .iter()
+        .map(inline_bytes)
+        .fold(0, usize::saturating_add);
+    (outputs > limits.outputs).then(|| {
+        format!(
+            "the outputs have {outputs} bytes together; the limit is {}",
+            limits.outputs
+        )
+    })
 }
 
 fn inline_bytes(output: &v1::OutputFile) -> usize {

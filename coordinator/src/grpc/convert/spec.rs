@@ -15,10 +15,12 @@ use openclaw_proto::v1;
 use prost::Message as _;
 
 use super::fields::{
-    file_name, invalid, json_object, label, listed, pool_name, span, tags, time, too_large, within, word,
+    file_name, invalid, json_object, label, listed, pool_name, span, tags, time, too_large, within,
+    word,
 };
 use super::limits::{
-    ARGUMENT_BYTES, ARGUMENTS, CUSTOM_POOLS, DESCRIPTION_BYTES, ENV_BYTES, Limits, NAME_BYTES, RETRIES,
+    ARGUMENT_BYTES, ARGUMENTS, CUSTOM_POOLS, DESCRIPTION_BYTES, ENV_BYTES, Limits, NAME_BYTES,
+    RETRIES,
 };
 use super::words;
 use crate::reply::refusal;
@@ -44,7 +46,10 @@ pub fn new_tasks(
     random: u128,
 ) -> Result<Vec<NewTask>, Refusal> {
     if specs.is_empty() {
-        return Err(invalid("tasks", "the request holds no task; give at least one"));
+        return Err(invalid(
+            "tasks",
+            "the request holds no task; give at least one",
+        ));
     }
     if specs.len() > limits.tasks {
         return Err(too_large("tasks", specs.len(), limits.tasks, "tasks"));
@@ -58,12 +63,17 @@ pub fn new_tasks(
             spec.idempotency_key = format!("{request_key}/{index}");
         }
         let offset = u128::try_from(index).unwrap_or_default();
-        let task = new_task(spec, principal, limits, now, random.wrapping_add(offset)).map_err(|refused| Refusal {
-            index: Some(index),
-            ..refused
-        })?;
+        let task = new_task(spec, principal, limits, now, random.wrapping_add(offset)).map_err(
+            |refused| Refusal {
+                index: Some(index),
+                ..refused
+            },
+        )?;
         if task.id_given && !seen.insert(task.id) {
-            let refused = invalid("task_id", format!("{} stands twice in this request", task.id));
+            let refused = invalid(
+                "task_id",
+                format!("{} stands twice in this request", task.id),
+            );
             return Err(Refusal {
                 index: Some(index),
                 ..refused
@@ -127,8 +137,12 @@ fn task_id(text: &str, now: Wall, random: u128) -> Result<TaskId, Refusal> {
     if text.is_empty() {
         return Ok(TaskId::from_parts(now.0, random));
     }
-    text.parse()
-        .map_err(|error| invalid("task_id", format!("{error}; put any other key into idempotency_key")))
+    text.parse().map_err(|error| {
+        invalid(
+            "task_id",
+            format!("{error}; put any other key into idempotency_key"),
+        )
+    })
 }
 
 fn user(named: &str, principal: &Principal) -> Result<Arc<str>, Refusal> {
@@ -153,11 +167,22 @@ fn check_texts(spec: &v1::TaskSpec, limits: &Limits) -> Result<(), Refusal> {
     label("batch_id", &spec.batch_id)?;
     within("description", &spec.description, DESCRIPTION_BYTES)?;
     within("idempotency_key", &spec.idempotency_key, limits.key)?;
-    json_object("parameters", &spec.parameters, limits.parameters, limits.json_depth)?;
-    json_object("metadata", &spec.metadata, limits.metadata, limits.json_depth)?;
+    json_object(
+        "parameters",
+        &spec.parameters,
+        limits.parameters,
+        limits.json_depth,
+    )?;
+    json_object(
+        "metadata",
+        &spec.metadata,
+        limits.metadata,
+        limits.json_depth,
+    )?;
     for (field, id) in [("parent", &spec.parent), ("retry_of", &spec.retry_of)] {
         if !id.is_empty() {
-            id.parse::<TaskId>().map_err(|error| invalid(field, error))?;
+            id.parse::<TaskId>()
+                .map_err(|error| invalid(field, error))?;
         }
     }
     Ok(())
@@ -185,7 +210,12 @@ fn check_inputs(inputs: &[v1::InputFile], limits: &Limits) -> Result<(), Refusal
         bytes = bytes.saturating_add(content.len());
     }
     if bytes > limits.inputs {
-        return Err(too_large("inputs", bytes, limits.inputs, "bytes of inline files"));
+        return Err(too_large(
+            "inputs",
+            bytes,
+            limits.inputs,
+            "bytes of inline files",
+        ));
     }
     Ok(())
 }
@@ -203,14 +233,22 @@ fn check_env(spec: &v1::TaskSpec) -> Result<(), Refusal> {
         {
             return Err(invalid(
                 "env",
-                format!("`{shown}` is no variable name; use letters, digits and `_`, not a digit first"),
+                format!(
+                    "`{shown}` is no variable name; use letters, digits and `_`, not a digit first"
+                ),
             ));
         }
         if name.to_ascii_uppercase().starts_with(RESERVED_ENV) {
-            return Err(invalid("env", format!("`{shown}` is set by the worker itself; choose another name")));
+            return Err(invalid(
+                "env",
+                format!("`{shown}` is set by the worker itself; choose another name"),
+            ));
         }
         if value.contains('\0') {
-            return Err(invalid("env", format!("the value of `{shown}` holds a zero byte")));
+            return Err(invalid(
+                "env",
+                format!("the value of `{shown}` holds a zero byte"),
+            ));
         }
         bytes = bytes.saturating_add(name.len() + value.len());
     }
@@ -254,14 +292,20 @@ fn skills(spec: &v1::TaskSpec) -> Result<(Option<Box<str>>, Vec<SkillReq>), Refu
     }
     let skill = match (spec.skill.as_str(), spec.command.is_empty()) {
         ("", true) => {
-            return Err(invalid("skill", "says nothing to run; name a skill, for example echo"));
+            return Err(invalid(
+                "skill",
+                "says nothing to run; name a skill, for example echo",
+            ));
         }
         ("", false) => {
             check_command(&spec.command)?;
             None
         }
         (_, false) => {
-            return Err(invalid("skill", "a task runs either a skill or a command; leave one of them out"));
+            return Err(invalid(
+                "skill",
+                "a task runs either a skill or a command; leave one of them out",
+            ));
         }
         (text, true) => {
             let req = skill_req("skill", text)?;
@@ -283,7 +327,10 @@ fn check_command(command: &[String]) -> Result<(), Refusal> {
     if command.len() > ARGUMENTS {
         return Err(too_large("command", command.len(), ARGUMENTS, "arguments"));
     }
-    let bytes = command.iter().map(String::len).fold(0_usize, usize::saturating_add);
+    let bytes = command
+        .iter()
+        .map(String::len)
+        .fold(0_usize, usize::saturating_add);
     if bytes > ARGUMENT_BYTES {
         return Err(too_large("command", bytes, ARGUMENT_BYTES, "bytes"));
     }
@@ -297,8 +344,16 @@ fn check_command(command: &[String]) -> Result<(), Refusal> {
 }
 
 fn demand(resources: Option<&v1::Resources>, kind: TaskType) -> Result<Pools, Refusal> {
-    let default_cpu = if kind == TaskType::ComputeIntensive { COMPUTE_CPU_MILLI } else { 0 };
-    let slots_milli = if kind == TaskType::IoIntensive { IO_SLOT_MILLI } else { SLOT_MILLI };
+    let default_cpu = if kind == TaskType::ComputeIntensive {
+        COMPUTE_CPU_MILLI
+    } else {
+        0
+    };
+    let slots_milli = if kind == TaskType::IoIntensive {
+        IO_SLOT_MILLI
+    } else {
+        SLOT_MILLI
+    };
     let Some(resources) = resources else {
         return Ok(Pools {
             slots_milli,
@@ -342,17 +397,27 @@ fn policy(spec: &v1::TaskSpec, kind: TaskType) -> Result<Policy, Refusal> {
     let timeout_ms = span("timeout", spec.timeout.as_ref())?;
     let progress = span("progress_timeout", spec.progress_timeout.as_ref())?;
     if kind == TaskType::Daemon && (timeout_ms.is_some() || progress.is_some()) {
-        return Err(invalid("timeout", "a daemon runs until it is cancelled; leave timeouts out"));
+        return Err(invalid(
+            "timeout",
+            "a daemon runs until it is cancelled; leave timeouts out",
+        ));
     }
     let max_retries = spec.max_retries.unwrap_or(defaults.max_retries);
     if max_retries > RETRIES {
-        return Err(invalid("max_retries", format!("{max_retries} is over the limit of {RETRIES}")));
+        return Err(invalid(
+            "max_retries",
+            format!("{max_retries} is over the limit of {RETRIES}"),
+        ));
     }
     let retry = spec.retry.clone().unwrap_or_default();
-    let base_ms = span("retry.backoff", retry.backoff.as_ref())?.unwrap_or(defaults.backoff.base_ms);
+    let base_ms =
+        span("retry.backoff", retry.backoff.as_ref())?.unwrap_or(defaults.backoff.base_ms);
     let cap_ms = match span("retry.cap", retry.cap.as_ref())? {
         Some(cap) if cap < base_ms => {
-            return Err(invalid("retry.cap", "shorter than retry.backoff; make it at least as long"));
+            return Err(invalid(
+                "retry.cap",
+                "shorter than retry.backoff; make it at least as long",
+            ));
         }
         Some(cap) => cap,
         None => defaults.backoff.cap_ms.max(base_ms),
@@ -394,7 +459,10 @@ fn retry_on(kinds: &[i32]) -> Result<Vec<RetryOn>, Refusal> {
 fn body_hash(spec: &mut v1::TaskSpec, user: &str) -> u128 {
     // Maps have no order on the wire: they are hashed by name instead.
     let env = std::mem::take(&mut spec.env);
-    let custom = spec.resources.as_mut().map(|resources| std::mem::take(&mut resources.custom));
+    let custom = spec
+        .resources
+        .as_mut()
+        .map(|resources| std::mem::take(&mut resources.custom));
     let mut hasher = blake3::Hasher::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());

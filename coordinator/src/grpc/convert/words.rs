@@ -220,7 +220,10 @@ mod tests {
     #[test]
     fn what_is_left_out_means_the_default() {
         assert_eq!(from_task_type(v1::TaskType::Unspecified), TaskType::Batch);
-        assert_eq!(from_priority(v1::TaskPriority::Unspecified), Priority::Normal);
+        assert_eq!(
+            from_priority(v1::TaskPriority::Unspecified),
+            Priority::Normal
+        );
         assert_eq!(from_task_status(v1::TaskStatus::Unspecified), None);
     }
 }
