@@ -89,7 +89,7 @@ impl TryFrom<v1::TaskSpec> for Spec {
             progress_timeout: limit("progress_timeout", wire.progress_timeout)?,
             skill: wire.skill,
             command: wire.command,
-            parameters: wire.parameters,
+            parameters: object_or_empty(wire.parameters),
             inputs: inputs(wire.inputs)?,
             env: variables(wire.env)?,
             keep_awake: wire.keep_awake,
@@ -113,6 +113,15 @@ fn span(
     let span = Duration::try_from(value).map_err(|error| wrong(field, &error))?;
     // Zero is how clients write "none".
     Ok(Some(span).filter(|span| !span.is_zero()))
+}
+
+/// What a program reads as its parameters is an object, even when the task names none.
+fn object_or_empty(parameters: String) -> String {
+    if parameters.trim().is_empty() {
+        "{}".to_owned()
+    } else {
+        parameters
+    }
 }
 
 fn inputs(wire: Vec<v1::InputFile>) -> Result<Vec<InputFile>, SpecError> {

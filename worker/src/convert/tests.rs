@@ -78,6 +78,15 @@ fn every_kind_of_task_takes_what_the_coordinator_counts() {
 }
 
 #[test]
+fn a_task_without_parameters_hands_its_program_an_empty_object() {
+    let bare = v1::TaskSpec {
+        parameters: String::new(),
+        ..spec()
+    };
+    assert_eq!(read(&bare).parameters, "{}");
+}
+
+#[test]
 fn a_daemon_has_no_time_limit() {
     let timeout = Some(prost_types::Duration {
         seconds: 5,
