@@ -77,7 +77,9 @@ fn commits(criterion: &mut Criterion, kind: StorageType, path: &Path) {
                 batch,
                 |batch| {
                     seq += 1;
-                    store.commit(epoch, seq, black_box(&batch)).expect("a commit");
+                    store
+                        .commit(epoch, seq, black_box(&batch))
+                        .expect("a commit");
                 },
                 BatchSize::SmallInput,
             );

@@ -29,7 +29,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// What is stored is not what was written.
-    #[error("the store at {} is damaged at {key}: {detail}; keep a copy of it and restore an export", path.display())]
+    #[error("the store at {} is damaged at {key}: {detail}; keep it, and start anew by moving it away or by another storage.path", path.display())]
     Damaged {
         /// The store.
         path: PathBuf,

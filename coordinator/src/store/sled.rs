@@ -126,7 +126,7 @@ fn sweep(path: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::io(path, "open", source);
     let held = match File::options().write(true).open(path.join("db")) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return sweep_settings(path),
         Err(error) => return Err(failed(error)),
     };
     match held.try_lock() {
@@ -146,6 +146,16 @@ fn sweep(path: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// The settings are written before the data file is made: without it they may be half written and describe nothing.
+fn sweep_settings(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path.join("conf")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io(path, "open", error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// An error of sled in our words.

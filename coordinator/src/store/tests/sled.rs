@@ -87,6 +87,30 @@ fn an_opening_that_broke_off_does_not_stop_the_next() {
 }
 
 #[test]
+fn a_first_opening_that_broke_off_does_not_stop_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cluster.db");
+    fs::create_dir_all(path.join("blobs")).unwrap();
+    fs::write(path.join("conf"), "segment_size: 524288\nuse_compr").unwrap();
+    let mut store = sled::open(&path, start(), sled::PATIENCE).unwrap();
+    store.load().unwrap();
+}
+
+#[test]
+fn a_store_whose_data_file_is_gone_is_damaged_not_empty() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cluster.db");
+    let load = || sled::open(&path, start(), sled::PATIENCE).and_then(|mut store| store.load());
+    load().unwrap();
+    load().unwrap();
+    fs::remove_file(path.join("db")).unwrap();
+    for _ in 0..2 {
+        let told = load();
+        assert!(matches!(told, Err(StoreError::Damaged { .. })), "{told:?}");
+    }
+}
+
+#[test]
 fn what_is_large_makes_no_files_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cluster.db");
