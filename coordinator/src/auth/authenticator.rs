@@ -11,7 +11,7 @@ use openclaw_core::model::{Principal, Role};
 use openclaw_runtime::clock::Clock;
 
 use super::failures::Failures;
-use super::network::Distance;
+use super::network::{Distance, Link};
 use super::policy::Access;
 use super::token::{ClusterToken, TokenHash};
 use crate::reply::refusal;
@@ -55,43 +55,43 @@ impl Authenticator {
         }
     }
 
-    /// Who asks for `access` from `peer` with the bearer token `bearer`.
+    /// Who asks for `access` over `link` with the bearer token `bearer`.
     ///
     /// Loopback reads without a token and writes with it. Tailnet and trusted networks need it for everything. Any
     /// other peer is refused, token or not: its link may be read by others.
     pub fn authenticate(
         &self,
-        peer: IpAddr,
+        link: Link,
         bearer: Option<&str>,
         access: Access,
     ) -> Result<Principal, Refusal> {
-        self.authenticate_at(self.clock.mono(), peer, bearer, access)
+        self.authenticate_at(self.clock.mono(), link, bearer, access)
     }
 
-    /// Whether a token may travel to `peer` and back in plain text: loopback, tailnet or a trusted network.
-    pub fn trusts_link_of(&self, peer: IpAddr) -> bool {
-        Distance::of(peer, &self.trusted) != Distance::Elsewhere
+    /// Whether a token may travel over this link in plain text: on this machine, on the tailnet or in a trusted network.
+    pub fn trusts(&self, link: Link) -> bool {
+        Distance::of(link, &self.trusted) != Distance::Elsewhere
     }
 
     /// [`Authenticator::authenticate`] at a given time.
     pub(super) fn authenticate_at(
         &self,
         now: Mono,
-        peer: IpAddr,
+        link: Link,
         bearer: Option<&str>,
         access: Access,
     ) -> Result<Principal, Refusal> {
-        let distance = Distance::of(peer, &self.trusted);
+        let distance = Distance::of(link, &self.trusted);
         if distance == Distance::Elsewhere {
             return Err(refusal(
                 ErrorCode::PermissionDenied,
-                elsewhere(peer.to_canonical()),
+                elsewhere(link.remote.to_canonical()),
             ));
         }
         let Some(bearer) = bearer else {
             return self.without_token(distance, access);
         };
-        self.check(now, peer, distance, bearer)?;
+        self.check(now, link.remote, distance, bearer)?;
         if allows(self.admin.role, access) {
             Ok(self.admin.clone())
         } else {

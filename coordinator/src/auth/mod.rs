@@ -12,6 +12,7 @@ mod token;
 
 pub use authenticator::{Authenticator, os_user};
 pub use host::{HostPolicy, HostRefusal};
+pub use network::Link;
 pub use policy::{Access, access_of};
 pub use token::{ClusterToken, TokenError, publish};
 

@@ -23,6 +23,14 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
+/// A connection from there to one of our addresses.
+fn from(remote: &str) -> Link {
+    Link {
+        remote: ip(remote),
+        local: ip("192.0.2.2"),
+    }
+}
+
 const NO: Option<&str> = None;
 
 #[test]
@@ -50,13 +58,17 @@ fn who_may_do_what_from_where() {
         ("192.168.7.200", NO, [unknown; 3]),
         ("192.168.8.1", right, [denied; 3]),
         ("8.8.8.8", right, [denied; 3]),
+        ("192.0.2.2", NO, [unknown; 3]),
+        ("192.0.2.2", right, [admin; 3]),
+        ("::ffff:192.0.2.2", right, [admin; 3]),
+        ("192.0.2.3", right, [denied; 3]),
         ("8.8.8.8", NO, [denied; 3]),
         ("::ffff:8.8.8.8", right, [denied; 3]),
         ("fd7a:115c:a1e1::7", right, [denied; 3]),
     ];
     for (peer, bearer, expected) in table {
         for (access, expected) in [Read, Write, Worker].into_iter().zip(expected) {
-            let answer = authenticator().authenticate_at(Mono(0), ip(peer), bearer, access);
+            let answer = authenticator().authenticate_at(Mono(0), from(peer), bearer, access);
             let got = answer
                 .map(|principal| principal.role)
                 .map_err(|refusal| refusal.code);
@@ -77,12 +89,12 @@ fn an_address_that_guesses_is_not_even_compared_but_this_machine_never_locks_its
     for peer in ["100.64.0.9", "127.0.0.1"] {
         for _ in 0..10 {
             authenticator
-                .authenticate_at(Mono(0), ip(peer), Some("guess"), Access::Read)
+                .authenticate_at(Mono(0), from(peer), Some("guess"), Access::Read)
                 .unwrap_err();
         }
     }
     let ask = |peer, bearer| {
-        authenticator.authenticate_at(Mono(1), ip(peer), Some(bearer), Access::Write)
+        authenticator.authenticate_at(Mono(1), from(peer), Some(bearer), Access::Write)
     };
     assert_eq!(
         ask("100.64.0.9", right.reveal()).unwrap_err().code,
@@ -100,7 +112,7 @@ fn an_address_that_guesses_is_not_even_compared_but_this_machine_never_locks_its
 fn no_refusal_shows_a_token() {
     let secret = "oc_admin_abcdefgh_5e5e5e";
     let error = authenticator()
-        .authenticate(ip("127.0.0.1"), Some(secret), Access::Write)
+        .authenticate(from("127.0.0.1"), Some(secret), Access::Write)
         .unwrap_err();
     assert!(!error.detail.contains("5e5e"), "{}", error.detail);
     assert!(

@@ -103,6 +103,13 @@ impl Problem {
         self
     }
 
+    /// Leaves out the hint that the code comes with.
+    #[must_use]
+    pub fn without_hint(mut self) -> Self {
+        self.0.hint = None;
+        self
+    }
+
     /// Seconds after which the same request may succeed.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {

@@ -1,7 +1,6 @@
 //! One connection from its first byte to its end.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -61,7 +60,7 @@ enum Greeting {
 /// Serves one connection until it ends, or until a while after the group was cancelled.
 pub(super) async fn serve(
     stream: TcpStream,
-    remote: SocketAddr,
+    peer: Peer,
     app: Router,
     group: TaskGroup,
     limits: Limits,
@@ -75,15 +74,12 @@ pub(super) async fn serve(
         Greeting::Plain => {}
         Greeting::Gone => return,
         Greeting::Tls => {
-            tracing::warn!(peer = %remote, "a client speaks TLS, this port speaks plain text: use http:// (grpcurl: -plaintext)");
+            tracing::warn!(peer = %peer.remote, "a client speaks TLS, this port speaks plain text: use http:// (grpcurl: -plaintext)");
             return;
         }
     }
-    let Ok(local) = stream.local_addr() else {
-        return;
-    };
-    if let Err(error) = run(stream, Peer { remote, local }, app, group, limits).await {
-        tracing::debug!(peer = %remote, error = %error, "a connection ended early");
+    if let Err(error) = run(stream, peer, app, group, limits).await {
+        tracing::debug!(peer = %peer.remote, error = %error, "a connection ended early");
     }
 }
 

@@ -25,7 +25,7 @@ use tracing::Instrument as _;
 
 use super::deadline;
 use super::drain::HeldBody;
-use crate::auth::{Access, Authenticator, HostPolicy, HostRefusal, access_of};
+use crate::auth::{Access, Authenticator, HostPolicy, HostRefusal, Link, access_of};
 use crate::gateway::problem::Problem;
 use crate::reply;
 
@@ -72,6 +72,16 @@ struct Pass {
     place: Option<OwnedSemaphorePermit>,
 }
 
+impl Peer {
+    /// The two addresses, without ports.
+    pub fn link(&self) -> Link {
+        Link {
+            remote: self.remote.ip(),
+            local: self.local.ip(),
+        }
+    }
+}
+
 impl RequestId {
     /// The id as text.
     pub fn as_str(&self) -> &str {
@@ -107,6 +117,14 @@ impl Face {
             Self::Grpc
         } else {
             Self::Http
+        }
+    }
+
+    /// The answer to somebody who is not let in. The detail says what to do; the usual hint would say it again.
+    fn turn_away(self, refusal: &Refusal) -> Response {
+        match self {
+            Self::Grpc => grpc_answer(&reply::status(refusal)),
+            Self::Http => Problem::from(refusal.clone()).without_hint().into(),
         }
     }
 
@@ -152,7 +170,7 @@ impl Edge {
         let principal = access
             .map(|access| self.identify(peer, request.headers(), access))
             .transpose();
-        let principal = principal.map_err(refuse)?;
+        let principal = principal.map_err(|refusal| Box::new(face.turn_away(&refusal)))?;
         let place = match access {
             Some(Access::Worker) => None,
             _ => Some(self.place().map_err(refuse)?),
@@ -172,7 +190,7 @@ impl Edge {
             (Some(value), None) => Some(bearer(value).ok_or_else(unreadable_token)?),
             (Some(_), Some(_)) => return Err(unreadable_token()),
         };
-        self.auth.authenticate(peer.remote.ip(), bearer, access)
+        self.auth.authenticate(peer.link(), bearer, access)
     }
 
     fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {

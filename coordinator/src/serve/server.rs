@@ -13,7 +13,8 @@ use tokio::time::sleep;
 
 use super::bind::Listeners;
 use super::connection;
-use crate::auth::Authenticator;
+use super::edge::Peer;
+use crate::auth::{Authenticator, Link};
 
 /// How long to wait after the system has refused to accept (no more file descriptors, for example).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -131,19 +132,24 @@ impl Shared {
 
     /// Serves a connection beside the others, or closes it at once when there are too many.
     fn take(&self, stream: TcpStream, remote: SocketAddr) {
-        let Some(permit) = self.permit(remote) else {
+        let Ok(local) = stream.local_addr() else {
+            return;
+        };
+        let peer = Peer { remote, local };
+        let Some(permit) = self.permit(peer.link()) else {
             tracing::debug!(peer = %remote, "too many connections; closed one");
             return;
         };
         let (app, group, limits) = (self.app.clone(), self.group.clone(), self.limits);
         drop(self.group.spawn("connection", async move {
             let _permit = permit;
-            connection::serve(stream, remote, app, group, limits).await;
+            connection::serve(stream, peer, app, group, limits).await;
         }));
     }
 
-    fn permit(&self, remote: SocketAddr) -> Option<OwnedSemaphorePermit> {
-        let pool = if self.auth.trusts_link_of(remote.ip()) {
+    fn permit(&self, link: Link) -> Option<OwnedSemaphorePermit> {
+        let friend = self.auth.trusts(link);
+        let pool = if friend {
             &self.friends
         } else {
             &self.strangers

@@ -45,6 +45,8 @@ pub fn standard() -> Result<Standard, Error> {
         Builder::configure()
             .register_encoded_file_descriptor_set(openclaw_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            // So that tools can show the details of errors.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
     let (reporter, health) = tonic_health::server::health_reporter();
     let routes = Routes::new(health)
