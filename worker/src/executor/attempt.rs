@@ -129,7 +129,7 @@ impl<'a> Attempt<'a> {
                 .then_some(Cause::Wanted);
             if let Some(cause) = self.limits.reached(awake).map(Cause::Limit).or(wanted) {
                 // What ended by itself first keeps its own outcome.
-                return if self.tree.leader_has_ended().await {
+                return if self.tree.leader_has_ended() {
                     End::Itself
                 } else {
                     End::Cut(cause)

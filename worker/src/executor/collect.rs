@@ -22,12 +22,15 @@ const MAX_DEPTH: usize = 64;
 /// Standard output that is no JSON is quoted in the result up to this size.
 const QUOTED: usize = 64 * 1024;
 
-/// Result and files, or what is wrong with them.
+/// Result and files, or what is wrong with them; without a directory when that holds neither.
 pub(super) fn collect(
-    dir: &WorkDir,
+    dir: Option<&WorkDir>,
     terms: &Terms,
     output: &Output,
 ) -> Result<(String, Vec<OutputFile>), String> {
+    let Some(dir) = dir else {
+        return Ok((from_stdout(output, terms.max_result_bytes), Vec::new()));
+    };
     let result = match read_result(&dir.result(), terms.max_result_bytes)? {
         Some(result) => result,
         None => from_stdout(output, terms.max_result_bytes),

@@ -22,6 +22,9 @@ use super::workdir::{DirError, WorkDir};
 use super::{collect, environ, guardian};
 use crate::model::{Ended, Failure, Job, Stream};
 
+/// Parameters up to this size are written without handing that to another thread.
+const LIGHT: usize = 64 * 1024;
+
 /// A process that runs, and what it runs in.
 #[derive(Debug)]
 struct Started {
@@ -47,19 +50,9 @@ pub(super) async fn run(
         .timeout
         .or(skill.as_ref().and_then(|skill| skill.run.timeout));
     let limits = Limits::new(timeout, job.spec.progress_timeout);
-    let (preparing, its_terms) = (Arc::clone(shared), Arc::clone(&terms));
-    let started = spawn_blocking(move || start(&preparing, &its_terms, &job, skill.as_ref())).await;
-    let started = match started {
-        Ok(Ok(started)) => started,
-        Ok(Err(ended)) => return (*ended, None),
-        Err(error) => {
-            return (
-                ending::not_started(format!(
-                    "the start of the task failed inside the worker: {error}"
-                )),
-                None,
-            );
-        }
+    let started = match start(shared, &terms, job, skill).await {
+        Ok(started) => started,
+        Err(ended) => return (*ended, None),
     };
     tell(events, Event::Started { lease }).await;
     let Started {
@@ -80,10 +73,16 @@ pub(super) async fn run(
         progress,
     );
     let remains = attempt.live().await;
+    drop(slot);
+    if dir.is_untouched() {
+        let (mut ended, mut output) = conclude(&program, remains, None, &terms);
+        shared.dirs.keep(dir);
+        ended.output = output.finish(events).await;
+        return (ended, None);
+    }
     let shared = Arc::clone(shared);
     let concluded = spawn_blocking(move || {
-        drop(slot);
-        let concluded = conclude(&program, remains, &dir, &terms);
+        let concluded = conclude(&program, remains, Some(&dir), &terms);
         let left = if shared.dirs.keep_if_clean(&dir) {
             None
         } else {
@@ -105,7 +104,25 @@ pub(super) async fn run(
     }
 }
 
-fn start(
+async fn start(
+    shared: &Arc<Shared>,
+    terms: &Arc<Terms>,
+    job: Job,
+    skill: Option<SkillRun>,
+) -> Result<Started, Box<Ended>> {
+    if job.spec.inputs.is_empty() && job.spec.parameters.len() <= LIGHT {
+        return start_now(shared, terms, &job, skill.as_ref());
+    }
+    let (shared, terms) = (Arc::clone(shared), Arc::clone(terms));
+    let started = spawn_blocking(move || start_now(&shared, &terms, &job, skill.as_ref())).await;
+    started.unwrap_or_else(|error| {
+        Err(Box::new(ending::not_started(format!(
+            "the start of the task failed inside the worker: {error}"
+        ))))
+    })
+}
+
+fn start_now(
     shared: &Shared,
     terms: &Terms,
     job: &Job,
@@ -195,8 +212,13 @@ fn spawn_error(path: &std::path::Path, error: &io::Error) -> Ended {
     ending::not_started(format!("cannot start {path}: {error}; {hint}"))
 }
 
-/// What came of it.
-fn conclude(program: &str, remains: Remains, dir: &WorkDir, terms: &Terms) -> (Ended, Output) {
+/// What came of it; without a directory when that holds nothing.
+fn conclude(
+    program: &str,
+    remains: Remains,
+    dir: Option<&WorkDir>,
+    terms: &Terms,
+) -> (Ended, Output) {
     let Remains {
         end,
         wanted,

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use openclaw_runtime::tasks::TaskGroup;
+use tokio::runtime::{Builder, EnterGuard, Runtime};
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 
@@ -13,6 +14,13 @@ use super::guardian::Guardian;
 use super::workdir::{WorkDir, WorkDirs};
 use super::{ending, run_builtin, run_process};
 use crate::model::{Ended, Job, Spec};
+
+/// Threads that attempts run on.
+const MIN_THREADS: usize = 2;
+const MAX_THREADS: usize = 4;
+
+/// Threads for what takes long: large files, searching all processes.
+const MAX_BLOCKING: usize = 32;
 
 /// Runs attempts. Clones share everything.
 #[derive(Clone, Debug)]
@@ -27,6 +35,46 @@ pub(super) struct Shared {
     pub(super) dirs: WorkDirs,
     terms: RwLock<Arc<Terms>>,
     tasks: TaskGroup,
+    threads: Threads,
+}
+
+/// The threads of attempts. What an attempt does to its directory and its process takes them tens of microseconds;
+/// handing each such step to another thread would take longer. Heartbeats live elsewhere and feel nothing of it.
+#[derive(Debug)]
+struct Threads(Option<Runtime>);
+
+impl Threads {
+    fn new() -> Self {
+        let count = std::thread::available_parallelism()
+            .map_or(MIN_THREADS, usize::from)
+            .clamp(MIN_THREADS, MAX_THREADS);
+        let mut builder = Builder::new_multi_thread();
+        builder
+            .worker_threads(count)
+            .max_blocking_threads(MAX_BLOCKING)
+            .thread_name("attempts")
+            .enable_all();
+        match builder.build() {
+            Ok(runtime) => Self(Some(runtime)),
+            Err(error) => {
+                tracing::warn!(%error, "no threads for attempts alone: they share those of the worker");
+                Self(None)
+            }
+        }
+    }
+
+    fn enter(&self) -> Option<EnterGuard<'_>> {
+        self.0.as_ref().map(Runtime::enter)
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // The last handle may be dropped where nobody may wait, even on one of these threads.
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Executor {
@@ -34,6 +82,7 @@ impl Executor {
     pub fn new(settings: Settings, guardian: Guardian, tasks: TaskGroup) -> Self {
         let terms = RwLock::new(Arc::new(settings.terms.clone()));
         let dirs = WorkDirs::new(guardian.folder().to_owned());
+        let threads = Threads::new();
         Self {
             shared: Arc::new(Shared {
                 settings,
@@ -41,6 +90,7 @@ impl Executor {
                 dirs,
                 terms,
                 tasks,
+                threads,
             }),
         }
     }
@@ -70,6 +120,7 @@ impl Executor {
         let (sender, receiver) = watch::channel(Wanted::default());
         let handle = Handle { wanted: sender };
         let (shared, own) = (Arc::clone(&self.shared), handle.clone());
+        let _entered = self.shared.threads.enter();
         self.shared.tasks.spawn("attempt", async move {
             run(&shared, job, runnable, (own, receiver), events).await;
         });

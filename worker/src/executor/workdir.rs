@@ -52,12 +52,24 @@ impl WorkDirs {
             Some(path) => WorkDir { path },
             None => self.make()?,
         };
-        write(&dir.params(), parameters.as_bytes())?;
-        for input in inputs {
-            let path = dir.input_dir().join(checked_name(&input.name)?);
-            write(&path, &input.content)?;
+        match dir.fill(parameters, inputs) {
+            Ok(()) => Ok(dir),
+            Err(error) => {
+                self.give_back(&dir);
+                Err(error)
+            }
         }
-        Ok(dir)
+    }
+
+    /// Takes a directory back that was seen [untouched](WorkDir::is_untouched).
+    pub(super) fn keep(&self, dir: WorkDir) {
+        let mut clean = self.clean();
+        if clean.len() < KEPT {
+            clean.push(dir.path);
+        } else {
+            drop(clean);
+            self.remove(&dir);
+        }
     }
 
     /// Takes a directory back: kept when the attempt left it as it found it, removed otherwise.
@@ -147,11 +159,25 @@ impl WorkDir {
         self.path.join(OUTPUT)
     }
 
+    fn fill(&self, parameters: &str, inputs: &[InputFile]) -> Result<(), DirError> {
+        write(&self.params(), parameters.as_bytes())?;
+        for input in inputs {
+            let path = self.input_dir().join(checked_name(&input.name)?);
+            write(&path, &input.content)?;
+        }
+        Ok(())
+    }
+
     /// Whether nothing is left but what every attempt begins with. Removes what is ours to remove.
     fn is_clean(&self) -> bool {
         for ours in [self.result(), self.progress()] {
             drop(fs::remove_file(ours));
         }
+        self.is_untouched()
+    }
+
+    /// Whether the attempt left it as it found it: no result, no outputs, nothing else.
+    pub(super) fn is_untouched(&self) -> bool {
         let params = fs::symlink_metadata(self.params());
         params.is_ok_and(|params| params.is_file() && files_are_ours(&params))
             && [self.path.clone(), self.input_dir(), self.output_dir()]
@@ -181,11 +207,18 @@ pub(super) enum DirError {
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), DirError> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create(true).truncate(false);
     files::owner_only(&mut options);
-    let written = options
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes));
+    let written = options.open(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        // Emptied first, a file would go to the disk when it is closed: ext4 takes it for a replacement to be kept.
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if file.metadata()?.len() > length {
+            file.set_len(length)
+        } else {
+            Ok(())
+        }
+    });
     written.map_err(|source| DirError::Io {
         path: path.to_owned(),
         source,

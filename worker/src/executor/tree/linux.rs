@@ -3,7 +3,8 @@
 //! A process that left its group is still found by the mark, unless it emptied its environment.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use rustix::fd::OwnedFd;
@@ -30,21 +31,29 @@ const EMPTY_READS: usize = 3;
 pub(super) struct ExitWatch(AsyncFd<OwnedFd>);
 
 impl ExitWatch {
-    /// A watch on a child that has not been reaped; `None` where the kernel has no such handles.
-    pub(super) fn new(pid: Pid) -> Option<Self> {
-        let fd = pidfd_open(pid, PidfdFlags::NONBLOCK).ok()?;
+    /// Whether this kernel has such handles (5.3 and later).
+    pub(super) fn is_supported() -> bool {
+        static SUPPORTED: LazyLock<bool> =
+            LazyLock::new(|| pidfd_open(getpid(), PidfdFlags::NONBLOCK).is_ok());
+        *SUPPORTED
+    }
+
+    /// A watch on a child that has not been reaped.
+    pub(super) fn new(pid: Pid) -> io::Result<Self> {
+        let fd = pidfd_open(pid, PidfdFlags::NONBLOCK)?;
         #[expect(
             deprecated,
             reason = "its heir is unsafe; an OwnedFd stays open as long as the watch"
         )]
-        AsyncFd::with_interest(fd, Interest::READABLE)
-            .ok()
-            .map(Self)
+        AsyncFd::with_interest(fd, Interest::READABLE).map(Self)
     }
 
-    /// Completes when the process has ended; `false` when that cannot be told after all.
-    pub(super) async fn ended(&self) -> bool {
-        self.0.readable().await.is_ok()
+    /// Completes when the process has ended.
+    pub(super) async fn ended(&self) {
+        // An error comes only from a runtime that is going away; then whoever waits is dropped.
+        if self.0.readable().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -83,12 +92,15 @@ pub(in super::super) fn start_of(pid: Pid) -> Option<u64> {
 }
 
 fn stat(pid: Pid) -> Option<Stat> {
-    let mut text = Vec::with_capacity(512);
-    File::open(format!("/proc/{pid}/stat"))
-        .ok()?
-        .read_to_end(&mut text)
-        .ok()?;
-    parse_stat(&text)
+    parse_stat(&read_line(&format!("/proc/{pid}/stat"))?)
+}
+
+/// A file of one short line, in one read: what asks for the size first costs twice as much.
+fn read_line(path: &str) -> Option<Vec<u8>> {
+    let mut line = vec![0; 1024];
+    let length = File::open(path).ok()?.read(&mut line).ok()?;
+    line.truncate(length);
+    Some(line)
 }
 
 fn parse_stat(text: &[u8]) -> Option<Stat> {
@@ -209,9 +221,8 @@ fn environ(pid: Pid) -> Vec<u8> {
 
 /// The process number given out last.
 fn last_pid() -> Option<i32> {
-    fs::read_to_string("/proc/loadavg")
-        .ok()?
-        .split_ascii_whitespace()
+    let line = String::from_utf8(read_line("/proc/loadavg")?).ok()?;
+    line.split_ascii_whitespace()
         .nth(4)?
         .parse()
         .ok()

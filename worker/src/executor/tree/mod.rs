@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use tokio::process::{ChildStderr, ChildStdout};
 
+#[cfg(unix)]
+mod leader;
 #[cfg(target_os = "linux")]
 #[path = "linux.rs"]
 pub(super) mod processes;

@@ -3,6 +3,7 @@
 //! Looking at every process's environment is too slow here to do it after every attempt: strays outside the group are
 //! searched for when something is ended by force, by the guardian and at the next start.
 
+use std::io;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process, test_kill_process_group};
@@ -18,14 +19,19 @@ pub(super) const YOUNG: Duration = Duration::MAX;
 pub(super) struct ExitWatch(());
 
 impl ExitWatch {
-    /// Always `None`.
-    pub(super) fn new(_pid: Pid) -> Option<Self> {
-        None
+    /// They have none.
+    pub(super) fn is_supported() -> bool {
+        false
+    }
+
+    /// Never made.
+    pub(super) fn new(_pid: Pid) -> io::Result<Self> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Never asked.
-    pub(super) async fn ended(&self) -> bool {
-        false
+    pub(super) async fn ended(&self) {
+        std::future::pending::<()>().await;
     }
 }
 

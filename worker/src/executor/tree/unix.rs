@@ -1,21 +1,21 @@
 //! Process trees on Unix: a process group, and whatever carries the attempt's mark outside it.
 
 use std::io;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitStatus, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use openclaw_runtime::platform::priority;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
-use tokio::process::{Child, Command};
 use tokio::task::spawn_blocking;
 
-use super::processes::{self, ExitWatch, Marked};
+use super::leader::Leader;
+use super::processes::{self, Marked};
 use super::{Launch, Pipes};
 
-/// What stands for a status that the system did not tell: exit code 255.
-const LOST: i32 = 0xff00;
+/// How long a tree that is dropped is waited for.
+const DROP_PATIENCE: Duration = Duration::from_millis(100);
 
 /// A process group under its leader. Dropped before it was verified gone, it is killed.
 ///
@@ -23,12 +23,9 @@ const LOST: i32 = 0xff00;
 /// nobody else can get its number, and a signal to the group hits nobody else.
 #[derive(Debug)]
 pub(in super::super) struct Tree {
-    child: Child,
-    group: Pid,
+    leader: Leader,
     mark: Arc<str>,
     started: Instant,
-    exit: Option<ExitWatch>,
-    status: Option<ExitStatus>,
     gone: bool,
 }
 
@@ -48,31 +45,18 @@ impl Tree {
             .stderr(Stdio::piped());
         // Not `pre_exec`, which would cost the fast way of starting processes.
         command.process_group(0);
-        let mut child = command.spawn()?;
-        let group = child
-            .id()
-            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        let group =
-            group.ok_or_else(|| io::Error::other("a process without a number was started"))?;
+        let (leader, pipes) = Leader::spawn(command)?;
         if launch.low_priority
-            && let Some(id) = child.id()
-            && let Err(error) = priority::set_low_priority(id)
+            && let Err(error) = priority::set_low_priority(leader.pid().as_raw_pid().unsigned_abs())
         {
             tracing::debug!(%error, "cannot lower the priority of a task");
         }
-        let pipes = Pipes {
-            stdout: child.stdout.take(),
-            stderr: child.stderr.take(),
-        };
-        let (mark, started, exit) = (launch.mark.into(), Instant::now(), ExitWatch::new(group));
+        let (mark, started) = (launch.mark.into(), Instant::now());
         Ok((
             Self {
-                child,
-                group,
+                leader,
                 mark,
                 started,
-                exit,
-                status: None,
                 gone: false,
             },
             pipes,
@@ -81,41 +65,31 @@ impl Tree {
 
     /// The group's number, which is its leader's.
     pub(in super::super) fn group(&self) -> Pid {
-        self.group
+        self.leader.pid()
     }
 
     /// Completes when the leader has ended. Can be dropped and asked again.
     pub(in super::super) async fn leader_ended(&mut self) {
-        if self.status.is_some() {
-            return;
-        }
-        match &self.exit {
-            Some(exit) if exit.ended().await => {}
-            _ => self.status = Some(self.child.wait().await.unwrap_or_else(|_| lost())),
-        }
+        self.leader.ended().await;
     }
 
     /// Whether the leader has ended at this moment.
-    pub(in super::super) async fn leader_has_ended(&mut self) -> bool {
-        let group = self.group;
-        self.status.is_some()
-            || !spawn_blocking(move || processes::is_alive(group))
-                .await
-                .unwrap_or(true)
+    pub(in super::super) fn leader_has_ended(&mut self) -> bool {
+        self.leader.has_ended()
     }
 
     /// Asks everything in the tree to end.
     pub(in super::super) async fn ask_to_end(&mut self) {
-        if self.status.is_none() {
-            // The group may end at this very moment.
-            let _ = kill_process_group(self.group, Signal::TERM);
-        }
+        self.signal_group(Signal::TERM);
         let traces = self.traces();
         drop(spawn_blocking(move || traces.ask_strays_to_end()).await);
     }
 
-    /// Whether nothing of the tree is alive, without killing or reaping anything.
-    pub(in super::super) async fn has_ended(&self) -> bool {
+    /// Whether nothing of the tree is alive, without killing anything.
+    pub(in super::super) async fn has_ended(&mut self) -> bool {
+        if !self.leader.has_ended() {
+            return false;
+        }
         let traces = self.traces();
         spawn_blocking(move || traces.are_cold())
             .await
@@ -124,15 +98,12 @@ impl Tree {
 
     /// Kills everything in the tree and says whether nothing of it is left.
     pub(in super::super) async fn kill_and_verify(&mut self) -> bool {
-        if self.status.is_none() {
-            let _ = kill_process_group(self.group, Signal::KILL);
-            self.status = self.child.try_wait().unwrap_or_else(|_| Some(lost()));
-        }
-        if self.status.is_none() {
+        self.signal_group(Signal::KILL);
+        if !self.leader.reap() {
             return false;
         }
         let traces = self.traces();
-        self.gone = if self.started.elapsed() < processes::YOUNG {
+        self.gone = if traces.age < processes::YOUNG {
             // A few reads of `/proc`: cheaper here than a way to another thread and back.
             traces.wipe()
         } else {
@@ -143,15 +114,23 @@ impl Tree {
 
     /// How the leader ended, once the tree was verified gone.
     pub(in super::super) fn status(&self) -> Option<ExitStatus> {
-        self.status
+        self.leader.status()
+    }
+
+    /// Only while the leader's number cannot be anybody else's.
+    fn signal_group(&self, signal: Signal) {
+        if self.leader.status().is_none() {
+            // The group may end at this very moment.
+            let _ = kill_process_group(self.leader.pid(), signal);
+        }
     }
 
     fn traces(&self) -> Traces {
         Traces {
-            group: self.group,
+            group: self.leader.pid(),
             mark: Arc::clone(&self.mark),
             age: self.started.elapsed(),
-            reaped: self.status.is_some(),
+            reaped: self.leader.status().is_some(),
         }
     }
 }
@@ -183,9 +162,9 @@ impl Traces {
         members.is_empty() || (self.reaped && members.contains(&self.group))
     }
 
+    /// Whether nothing is alive, now that the leader is not.
     fn are_cold(&self) -> bool {
-        let leader_lives = !self.reaped && processes::is_alive(self.group);
-        !leader_lives && self.group_is_gone() && self.strays().is_empty()
+        self.group_is_gone() && self.strays().is_empty()
     }
 
     /// Once is enough for the group's members: a second request makes some programs give up their clean-up.
@@ -212,14 +191,17 @@ impl Traces {
 
 impl Drop for Tree {
     fn drop(&mut self) {
-        if self.status.is_none() {
-            let _ = kill_process_group(self.group, Signal::KILL);
-        } else if !self.gone {
+        if self.gone {
+            return;
+        }
+        self.signal_group(Signal::KILL);
+        // A moment for the kill to work, so that no dead process is left unreaped.
+        let until = Instant::now() + DROP_PATIENCE;
+        while !self.leader.reap() && Instant::now() < until {
+            std::thread::yield_now();
+        }
+        if self.leader.status().is_some() {
             self.traces().wipe();
         }
     }
-}
-
-fn lost() -> ExitStatus {
-    ExitStatus::from_raw(LOST)
 }

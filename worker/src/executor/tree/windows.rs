@@ -70,10 +70,11 @@ impl Tree {
     }
 
     /// Whether the first process has ended at this moment.
-    pub(in super::super) async fn leader_has_ended(&mut self) -> bool {
-        tokio::time::timeout(Duration::ZERO, self.leader_ended())
-            .await
-            .is_ok()
+    pub(in super::super) fn leader_has_ended(&mut self) -> bool {
+        if self.status.is_none() {
+            self.status = self.child.try_wait().ok().flatten();
+        }
+        self.status.is_some()
     }
 
     /// Ends everything in the job.
@@ -85,8 +86,8 @@ impl Tree {
 
     /// Whether the first process has ended.
     #[expect(clippy::unused_async, reason = "on Unix it takes a while")]
-    pub(in super::super) async fn has_ended(&self) -> bool {
-        self.status.is_some()
+    pub(in super::super) async fn has_ended(&mut self) -> bool {
+        self.leader_has_ended()
     }
 
     /// Ends everything in the job and says whether nothing of it is left.
