@@ -24,11 +24,12 @@ for argument in "$@"; do
 done
 
 cd "$root" || exit 1
+config=config/config.yaml
 coordinator=''
 worker=''
 
 finish() {
-    trap '' INT TERM HUP
+    trap '' INT TERM HUP PIPE
     if [ -n "$worker$coordinator" ]; then
         say "stopping ..."
         end_cluster "$worker" "$coordinator"
@@ -62,17 +63,19 @@ refuse_second_start() {
     done
 }
 
-# start NAME: starts one program, remembers its id in a file.
+# start NAME ARGUMENTS: starts one program, remembers its id in a file.
 start() {
+    local name="$1"
+    shift
     mkdir -p logs "$run_dir"
-    "$bin/$1" --config config/config.yaml >"logs/$1.console" 2>&1 </dev/null &
+    "$bin/$name" --config "$config" "$@" >"logs/$name.console" 2>&1 </dev/null &
     started=$!
-    printf '%s\n' "$started" >"$run_dir/$1.pid"
+    printf '%s\n' "$started" >"$run_dir/$name.pid"
 }
 
-# What a program said when it would not start.
+# What a program said when it would not start, or ended.
 refused() {
-    complain "error: $1 did not start:"
+    complain "error: $1 ended:"
     tail -n 12 "logs/$1.console" | sed 's/^/  /' >&2
     complain "  all of it: logs/$1.console"
     finish 1
@@ -85,20 +88,27 @@ wait_for() {
     until "$@" >/dev/null 2>&1; do
         alive "$pid" || refused "$name"
         if [ $((SECONDS - start)) -ge "$limit" ]; then
-            complain "error: $name is not ready after ${limit}s; see logs/"
+            complain "error: $name is not ready after ${limit}s; its last words:"
+            tail -n 5 "logs/$name.console" | sed 's/^/  /' >&2
             finish 1
         fi
         sleep 0.1
     done
 }
 
-# shellcheck disable=SC2317 # wait_for calls it
-worker_online() { "$cli" node list --status online --quiet 2>/dev/null | grep -q .; }
+# The coordinator says on its console where it serves, once it does. Asking the port could find another one.
+# shellcheck disable=SC2317 # wait_for calls them
+serves() { grep -q '^cluster ".*http://' logs/openclaw-coordinator.console; }
+# shellcheck disable=SC2317
+connected() {
+    grep -Eq '("|: |  )connected("| )' logs/openclaw-worker.console &&
+        "$cli" -c "$config" node list --status online --quiet | grep -q .
+}
 
 first_task() {
     say ""
     say "\$ $cli run text-stats --input README.md"
-    "$cli" run text-stats --input README.md --output-dir outputs/quick-start --wait 60s --fail-if-unplaceable
+    "$cli" -c "$config" run text-stats --input README.md --output-dir outputs/quick-start --wait 60s --fail-if-unplaceable
     local code=$?
     if [ "$code" -eq 3 ]; then
         complain "text-stats cannot run here; '$cli skill info text-stats' says why. Most likely Python 3 is missing:"
@@ -111,22 +121,25 @@ build
 if [ "$(command -v openclaw-cluster || true)" -ef "$bin/openclaw-cluster" ]; then cli=openclaw-cluster; else cli="$bin/openclaw-cluster"; fi
 refuse_second_start
 trap 'finish 0' INT TERM HUP
+trap 'finish 141' PIPE
 
 start openclaw-coordinator
 coordinator=$started
-wait_for 60 openclaw-coordinator "$coordinator" "$cli" status
-start openclaw-worker
+wait_for 60 openclaw-coordinator "$coordinator" serves
+# The coordinator of this folder first, wherever else this machine has joined.
+start openclaw-worker --coordinator-host 127.0.0.1
 worker=$started
-wait_for 60 openclaw-worker "$worker" worker_online
+wait_for 60 openclaw-worker "$worker" connected
 
 say ""
-"$cli" status
+grep '^cluster ".*http://' logs/openclaw-coordinator.console
+"$cli" -c "$config" skill list
 first_task
 code=$?
 # Ctrl-C while it ran.
 [ "$code" -ne 130 ] || finish 130
 say ""
-"$cli" node list
+"$cli" -c "$config" node list
 say ""
 say "logs   logs/coordinator.log  logs/worker.log"
 say "data   data/"
