@@ -39,11 +39,7 @@ impl HostPolicy {
     /// MagicDNS that begin with `hostname`. All without port.
     pub fn new(own: BTreeSet<String>, hostname: &str, allowed: &[String]) -> Self {
         let mut names = own;
-        names.extend(
-            allowed
-                .iter()
-                .map(|name| normal(strip_brackets(name.trim()))),
-        );
+        names.extend(allowed.iter().map(|name| normal(bare_host(name.trim()))));
         Self {
             names,
             tailnet_label: tailnet_label(hostname),
@@ -136,6 +132,19 @@ fn same_origin(origin: &[u8], authority: &Authority) -> bool {
     };
     let port = |authority: &Authority| authority.port_u16().unwrap_or(default_port);
     normal(from.host()) == normal(authority.host()) && port(from) == port(authority)
+}
+
+/// A name from the settings without a port, should somebody have written one.
+fn bare_host(name: &str) -> &str {
+    let name = match name.rsplit_once(':') {
+        Some((host, port))
+            if !host.ends_with(':') && !port.is_empty() && name.parse::<IpAddr>().is_err() =>
+        {
+            host
+        }
+        _ => name,
+    };
+    strip_brackets(name)
 }
 
 fn strip_brackets(host: &str) -> &str {

@@ -252,7 +252,7 @@ fn hosts() -> HostPolicy {
     HostPolicy::new(
         own.map(str::to_owned).into(),
         "Mac.home",
-        &["Cluster.Example.org".to_owned()],
+        &["Cluster.Example.org:8888".to_owned(), "fd00::9".to_owned()],
     )
 }
 
@@ -280,6 +280,7 @@ fn own_names_and_reached_addresses_are_answered_and_others_are_not() {
         "cluster.example.org",
         "mac.tail1234.ts.net:8888",
         "mac-1.tail1234.ts.net",
+        "[fd00::9]:8888",
     ] {
         assert_eq!(check(own, None), Ok(()), "{own}");
     }

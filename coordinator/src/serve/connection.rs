@@ -57,30 +57,25 @@ enum Greeting {
     Gone,
 }
 
-/// Serves one connection until it ends, or until a while after the group was cancelled.
+/// Serves one connection until it ends, or until a while after the group was cancelled. Whether it spoke plain text.
 pub(super) async fn serve(
     stream: TcpStream,
     peer: Peer,
     app: Router,
     group: TaskGroup,
     limits: Limits,
-) {
+) -> bool {
     let token = group.token();
     let greeting = tokio::select! {
         greeting = timeout(limits.first_byte, greet(&stream)) => greeting.unwrap_or(Greeting::Gone),
         () = token.cancelled() => Greeting::Gone,
     };
-    match greeting {
-        Greeting::Plain => {}
-        Greeting::Gone => return,
-        Greeting::Tls => {
-            tracing::warn!(peer = %peer.remote, "a client speaks TLS, this port speaks plain text: use http:// (grpcurl: -plaintext)");
-            return;
-        }
-    }
-    if let Err(error) = run(stream, peer, app, group, limits).await {
+    if greeting == Greeting::Plain
+        && let Err(error) = run(stream, peer, app, group, limits).await
+    {
         tracing::debug!(peer = %peer.remote, error = %error, "a connection ended early");
     }
+    greeting != Greeting::Tls
 }
 
 async fn greet(stream: &TcpStream) -> Greeting {

@@ -9,6 +9,7 @@ mod deadline;
 mod drain;
 mod edge;
 mod io;
+mod seldom;
 mod server;
 mod standard;
 

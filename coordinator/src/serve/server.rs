@@ -14,10 +14,14 @@ use tokio::time::sleep;
 use super::bind::Listeners;
 use super::connection;
 use super::edge::Peer;
+use super::seldom::Seldom;
 use crate::auth::{Authenticator, Link};
 
 /// How long to wait after the system has refused to accept (no more file descriptors, for example).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The same complaint about clients is logged so often at most.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// What connections may cost.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +70,15 @@ struct Shared {
     group: TaskGroup,
     friends: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
+    complaints: Complaints,
+}
+
+/// Each kind of trouble that clients can cause is logged by itself, now and then.
+#[derive(Debug)]
+struct Complaints {
+    full: Seldom,
+    tls: Seldom,
+    accept: Seldom,
 }
 
 impl Server {
@@ -86,10 +99,15 @@ impl Server {
             group: group.clone(),
             friends: Arc::new(Semaphore::new(limits.connections)),
             strangers: Arc::new(Semaphore::new(limits.strangers)),
+            complaints: Complaints {
+                full: Seldom::new(COMPLAIN_EVERY),
+                tls: Seldom::new(COMPLAIN_EVERY),
+                accept: Seldom::new(COMPLAIN_EVERY),
+            },
         });
         for socket in listeners.into_sockets() {
             let shared = Arc::clone(&shared);
-            drop(group.spawn("accept", async move { shared.accept_all(socket).await }));
+            drop(group.spawn("accept", shared.accept_all(socket)));
         }
         Self {
             group,
@@ -113,7 +131,7 @@ impl Server {
 }
 
 impl Shared {
-    async fn accept_all(&self, socket: TcpListener) {
+    async fn accept_all(self: Arc<Self>, socket: TcpListener) {
         loop {
             let accepted = tokio::select! {
                 accepted = socket.accept() => accepted,
@@ -123,7 +141,9 @@ impl Shared {
                 Ok((stream, remote)) => self.take(stream, remote),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept connections; trying again");
+                    if let Some(unsaid) = self.complaints.accept.pass() {
+                        tracing::warn!(%error, unsaid, "cannot accept connections; trying again");
+                    }
                     sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -131,19 +151,28 @@ impl Shared {
     }
 
     /// Serves a connection beside the others, or closes it at once when there are too many.
-    fn take(&self, stream: TcpStream, remote: SocketAddr) {
+    fn take(self: &Arc<Self>, stream: TcpStream, remote: SocketAddr) {
         let Ok(local) = stream.local_addr() else {
             return;
         };
         let peer = Peer { remote, local };
         let Some(permit) = self.permit(peer.link()) else {
-            tracing::debug!(peer = %remote, "too many connections; closed one");
+            if let Some(unsaid) = self.complaints.full.pass() {
+                tracing::warn!(peer = %remote, unsaid, "too many connections; closed one");
+            }
             return;
         };
-        let (app, group, limits) = (self.app.clone(), self.group.clone(), self.limits);
+        let shared = Arc::clone(self);
         drop(self.group.spawn("connection", async move {
             let _permit = permit;
-            connection::serve(stream, peer, app, group, limits).await;
+            let (app, group) = (shared.app.clone(), shared.group.clone());
+            let plain = connection::serve(stream, peer, app, group, shared.limits).await;
+            if !plain && let Some(unsaid) = shared.complaints.tls.pass() {
+                tracing::warn!(
+                    peer = %remote, unsaid,
+                    "a client speaks TLS, this port speaks plain text: use http:// (grpcurl: -plaintext)"
+                );
+            }
         }));
     }
 

@@ -5,6 +5,7 @@ use openclaw_common::status::{
 };
 use openclaw_common::time::Wall;
 use openclaw_proto::v1;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::words::nearest;
@@ -431,4 +432,31 @@ fn the_nearest_name_is_near() {
     assert!(
         known("parameter", "x\n", names).starts_with("unknown parameter `x`; known are: status")
     );
+}
+
+proptest! {
+    #[test]
+    fn no_body_can_make_the_reader_panic(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = submission(&body, 64, 3);
+        let _ = reason(&body);
+    }
+
+    #[test]
+    fn no_text_that_looks_like_a_task_can_make_the_reader_panic(
+        name in "[a-z_]{1,12}",
+        value in r#"(-?[0-9]{1,25}(\.[0-9]{1,5})?(e[0-9]{1,4})?|"[^"\\]{0,20}"|\[.{0,9}\]|\{.{0,9}\}|null|true)"#,
+    ) {
+        for field in [name.as_str(), "timeout", "not_before", "resources", "inputs", "retry", "priority"] {
+            let _ = submission(format!("{{\"{field}\": {value}}}").as_bytes(), 64, 3);
+        }
+    }
+
+    #[test]
+    fn what_was_shown_as_a_time_or_span_is_read_again(at in 0..253_402_300_799_999_u64, span in 0..4_000_000_000_u64) {
+        let read = parse_time(&stamp(Wall(at))).unwrap();
+        let millis = read.seconds.unsigned_abs() * 1_000 + u64::from(read.nanos.unsigned_abs()) / 1_000_000;
+        prop_assert_eq!(millis, at);
+        let text = format!("{span}ms");
+        prop_assert_eq!(u64::try_from(parse_span(&text).unwrap().as_millis()).unwrap(), span);
+    }
 }
