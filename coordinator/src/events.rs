@@ -157,6 +157,19 @@ impl Follower {
 }
 
 impl Following {
+    /// As `next`, but of several changes that wait only the last one: for those who follow one task and want to know
+    /// where it stands, not how it came there.
+    pub async fn latest(&mut self) -> Followed {
+        let mut latest = self.next().await;
+        while let Followed::Change(_) = latest {
+            match self.queue.try_recv() {
+                Ok(change) => latest = Followed::Change(change),
+                Err(_) => break,
+            }
+        }
+        latest
+    }
+
     /// The next thing to know. Cancelling it loses nothing.
     pub async fn next(&mut self) -> Followed {
         match self.queue.try_recv() {

@@ -33,6 +33,7 @@ pub struct Face {
 }
 
 /// The face of a code.
+#[expect(clippy::too_many_lines, reason = "a table: one entry for each code")]
 pub const fn face(code: ErrorCode) -> Face {
     use http::StatusCode as Http;
     let (http, grpc, title, retry_after, next) = match code {

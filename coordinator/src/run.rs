@@ -38,8 +38,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How long the last batch may take once nobody is connected any more.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
 /// Logs of tasks are looked through so often, and deleted when nothing was added for as long as records are kept.
-const SWEEP_LOGS: Duration = Duration::from_secs(6 * 3_600);
-const KEEP_LOGS: Duration = Duration::from_secs(30 * 24 * 3_600);
+const SWEEP_LOGS: Duration = Duration::from_hours(6);
+const KEEP_LOGS: Duration = Duration::from_hours(30 * 24);
 
 /// Why the coordinator did not start. Every text names the cause and the next step.
 #[derive(Debug, thiserror::Error)]

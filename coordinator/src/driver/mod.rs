@@ -5,6 +5,7 @@
 //! durable. While a batch is being flushed the next one is collected. Never: decides about tasks or nodes, waits for a
 //! peer, answers before the flush.
 
+mod intake;
 mod lanes;
 mod pending;
 mod publish;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use openclaw_common::backoff::splitmix;
-use openclaw_common::id::SessionId;
 use openclaw_common::time::{Mono, Now};
 use openclaw_core::Core;
 use openclaw_core::event::{Event, SessionEvent};
@@ -15,15 +14,11 @@ use super::lanes::{Command, Inlets, Query, WorkerInput};
 use super::pending::Pending;
 use super::publish::Publisher;
 use super::replies::Replies;
-use super::sessions::{Sessions, draining};
+use super::sessions::Sessions;
 use super::watchdog::{TICK_MS, Watchdog};
 use crate::outbox::{End, Out};
 use crate::shared::{Phase, Shared};
 use crate::store::{Committed, Completion, Limits, StoreError, StoreThread};
-
-/// Events of each lane in one turn.
-const WORKER_EVENTS: usize = 8_192;
-const OTHER_EVENTS: usize = 1_024;
 
 /// Why a run is over.
 #[derive(Debug)]
@@ -61,24 +56,24 @@ enum Woke {
 }
 
 pub(super) struct Run<'a> {
-    core: Core,
+    pub(super) core: Core,
     store: &'a StoreThread,
-    limits: Limits,
+    pub(super) limits: Limits,
     epoch: u64,
-    seed: u64,
+    pub(super) seed: u64,
     shared: &'a Shared,
-    inlets: &'a mut Inlets,
+    pub(super) inlets: &'a mut Inlets,
     signals: Signals,
-    replies: Replies,
-    sessions: Sessions,
+    pub(super) replies: Replies,
+    pub(super) sessions: Sessions,
     publisher: Publisher,
     watchdog: Watchdog,
-    gathering: Pending,
+    pub(super) gathering: Pending,
     /// An emptied batch whose lists keep their capacity.
     spare: Pending,
     flushing: Option<Flush>,
     alarm: std::pin::Pin<Box<Sleep>>,
-    draining: bool,
+    pub(super) draining: bool,
     stopping: bool,
 }
 
@@ -206,120 +201,6 @@ impl<'a> Run<'a> {
         self.core.advance(now, &mut self.gathering.fx);
         self.gathering.cut();
         self.launch(now);
-    }
-
-    fn take_workers(&mut self, now: Now, first: Option<WorkerInput>) {
-        let mut next = first.or_else(|| self.inlets.workers.try_recv().ok());
-        for _ in 0..WORKER_EVENTS {
-            let Some(input) = next else {
-                return;
-            };
-            self.take_worker(now, input);
-            next = self.inlets.workers.try_recv().ok();
-        }
-        if let Some(input) = next {
-            self.take_worker(now, input);
-        }
-    }
-
-    fn take_worker(&mut self, now: Now, input: WorkerInput) {
-        match input {
-            WorkerInput::Opened { outbox, .. } if self.draining => {
-                outbox.close(draining(
-                    "the coordinator is stopping",
-                    0,
-                    splitmix(&mut self.seed),
-                ));
-            }
-            WorkerInput::Opened {
-                session,
-                outbox,
-                hello,
-            } => {
-                self.sessions.add(session, outbox);
-                self.session_event(now, session, SessionEvent::Opened(hello));
-            }
-            WorkerInput::Event {
-                session,
-                event,
-                room,
-            } => {
-                self.gathering.rooms.extend(room);
-                let known = match &event {
-                    SessionEvent::Closed => self.sessions.remove(session).is_some(),
-                    _ => self.sessions.get(session).is_some(),
-                };
-                if known {
-                    self.session_event(now, session, event);
-                }
-            }
-        }
-    }
-
-    fn session_event(&mut self, now: Now, session: SessionId, event: SessionEvent) {
-        self.core.handle(
-            now,
-            Event::Session { session, event },
-            &mut self.gathering.fx,
-        );
-        self.gathering.cut();
-    }
-
-    fn take_control(&mut self, now: Now, mut first: Option<Command>) {
-        for _ in 0..OTHER_EVENTS {
-            // One that was received already is handled in any case.
-            if first.is_none() && !self.gathering.has_room(self.limits) {
-                return;
-            }
-            let Some(command) = first.take().or_else(|| self.inlets.control.try_recv().ok()) else {
-                return;
-            };
-            let event = match command {
-                Command::Submit {
-                    principal,
-                    tasks,
-                    reply,
-                    room,
-                } => {
-                    self.gathering.rooms.push(room);
-                    let reply = self.replies.add(reply);
-                    Event::Submit {
-                        principal,
-                        tasks,
-                        reply,
-                    }
-                }
-                Command::Cancel {
-                    principal,
-                    task,
-                    reason,
-                    reply,
-                } => {
-                    let reply = self.replies.add(reply);
-                    Event::Cancel {
-                        principal,
-                        task,
-                        reason,
-                        reply,
-                    }
-                }
-            };
-            self.core.handle(now, event, &mut self.gathering.fx);
-            self.gathering.cut();
-        }
-    }
-
-    fn take_reads(&mut self, now: Now, mut first: Option<Query>) {
-        for _ in 0..OTHER_EVENTS {
-            let Some(Query { query, reply }) =
-                first.take().or_else(|| self.inlets.reads.try_recv().ok())
-            else {
-                return;
-            };
-            let reply = self.replies.add(reply);
-            self.core
-                .handle(now, Event::Query { query, reply }, &mut self.gathering.fx);
-        }
     }
 
     /// Hands what was collected to the store, or carries it out at once when nothing needs to be durable before it.

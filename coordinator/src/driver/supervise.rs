@@ -26,7 +26,7 @@ use crate::store::{self, Opened, Opener, StoreError, StoreThread};
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LAST_DELAY: Duration = Duration::from_secs(5);
 /// A run this long shows that the store works: the next failure starts with the first delay again.
-const SOUND_RUN: Duration = Duration::from_secs(60);
+const SOUND_RUN: Duration = Duration::from_mins(1);
 
 /// What a driver is made of.
 #[derive(Debug)]

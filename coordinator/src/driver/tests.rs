@@ -315,6 +315,10 @@ async fn more_bytes_than_the_disk_takes_are_refused_and_nobody_waits_for_ever() 
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story from its beginning to its end"
+)]
 async fn a_worker_is_welcomed_offered_and_acknowledged_in_order() {
     let world = world().await;
     let (out, mut reader) = outbox();

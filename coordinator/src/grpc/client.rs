@@ -20,7 +20,7 @@ use crate::task_logs::{self, LogQuery, TaskLogs};
 
 /// How long `WaitTask` waits when nothing is said, and at most.
 const WAIT: Duration = Duration::from_secs(30);
-const WAIT_MOST: Duration = Duration::from_secs(300);
+const WAIT_MOST: Duration = Duration::from_mins(5);
 /// Tasks on a page when nothing is said.
 const PAGE: u32 = 100;
 
@@ -71,17 +71,17 @@ impl Clients {
         };
         let mut states = states.into_iter();
         let entry = |task: openclaw_core::effect::Accepted| {
-            let state = if task.existing {
+            let known = if task.existing {
                 states.next().flatten()
             } else {
                 None
             };
-            let status = state.map_or(v1::TaskStatus::Pending, |state| {
+            let standing = known.map_or(v1::TaskStatus::Pending, |state| {
                 words::task_status(state.status)
             });
             v1::AcceptedTask {
                 task_id: task.id.to_string(),
-                status: status.into(),
+                status: standing.into(),
                 existing: task.existing,
             }
         };
@@ -99,6 +99,7 @@ impl Clients {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "taken by `map_err` as it is")]
 fn refused(refusal: Refusal) -> Status {
     reply::status(&refusal)
 }

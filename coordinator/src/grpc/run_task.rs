@@ -1,22 +1,30 @@
 //! `RunTask`: submit one task and follow it to its end, with as few steps in between as there can be.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use openclaw_common::id::TaskId;
+use openclaw_common::status::TaskStatus;
 use openclaw_core::effect::{Accepted, Refusal, TaskState};
 use openclaw_core::model::Principal;
 use openclaw_core::record::{FinalRow, SubmitRow};
 use openclaw_proto::v1;
 use openclaw_proto::v1::run_task_response::Event;
+use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::convert;
+use crate::driver::PublishedView;
 use crate::events::{Change, Followed, Following};
 use crate::handle::Handle;
 use crate::reply;
 use crate::task_record::{Standing, TaskRecord};
+
+/// How often a waiting task is looked at again when nodes change.
+const REASON_EVERY: Duration = Duration::from_secs(1);
 
 /// One task that is followed.
 pub(super) struct Running {
@@ -26,6 +34,7 @@ pub(super) struct Running {
     /// The task as it was accepted, unless it was known before.
     submit: Option<SubmitRow>,
     stop: CancellationToken,
+    views: watch::Receiver<Arc<PublishedView>>,
     /// The last state told.
     told: Option<v1::TaskState>,
     next: Next,
@@ -62,13 +71,17 @@ pub(super) async fn run(
         .first()
         .copied()
         .unwrap_or(Accepted { id, existing: true });
-    let submit = task
-        .filter(|_| !accepted.existing)
-        .map(|task| SubmitRow { seq: 0, at, task });
+    let submit = task.filter(|_| !accepted.existing).map(|task| SubmitRow {
+        seq: 0,
+        at,
+        task,
+        lineage: None,
+    });
     if accepted.id != id {
         following = handle.follow(vec![accepted.id]);
     }
     let running = Running {
+        views: handle.view_changes(),
         handle,
         following,
         accepted,
@@ -77,11 +90,11 @@ pub(super) async fn run(
         told: None,
         next: Next::Accepted,
     };
-    let steps = stream::unfold(running, |mut running| async move {
-        let step = running.step().await?;
-        Some((step, running))
+    let answers = stream::unfold(running, |mut running| async move {
+        let answer = running.step().await?;
+        Some((answer, running))
     });
-    Ok(steps.boxed())
+    Ok(answers.boxed())
 }
 
 impl Running {
@@ -104,12 +117,7 @@ impl Running {
         let mut status = v1::TaskStatus::Pending;
         self.next = Next::Change;
         if self.accepted.existing {
-            let states = self
-                .handle
-                .states(vec![self.accepted.id])
-                .await
-                .map_err(|refusal| reply::status(&refusal))?;
-            if let Some(Some(state)) = states.first() {
+            if let Some(state) = self.state().await? {
                 status = convert::words::task_status(state.status);
             }
             self.next = Next::State;
@@ -129,17 +137,29 @@ impl Running {
                     return Ok(event);
                 }
             }
+            let waits = self.waits();
             let followed = tokio::select! {
-                followed = self.following.next() => followed,
+                biased;
+                followed = self.following.latest() => followed,
                 () = self.stop.cancelled() => return Err(stopping(self.accepted.id)),
+                () = reason_may_change(&mut self.views), if waits => {
+                    self.next = Next::State;
+                    continue;
+                }
             };
             match followed {
                 Followed::Change(change) if change.notice.status.is_final() => {
                     return self.end(change).await;
                 }
-                // Only the core knows the sentence that goes with a waiting reason.
-                Followed::Change(change) if self.is_news(&change) => self.next = Next::State,
-                Followed::Change(_) => {}
+                // Only the core knows the sentence that says why a task waits.
+                Followed::Change(change) if change.notice.status == TaskStatus::Pending => {
+                    self.next = Next::State;
+                }
+                Followed::Change(change) => {
+                    if let Some(event) = self.tell(convert::notice_state(&change.notice)) {
+                        return Ok(event);
+                    }
+                }
                 Followed::Gap => self.next = Next::State,
                 Followed::Over => {
                     self.following = self.handle.follow(vec![self.accepted.id]);
@@ -149,34 +169,30 @@ impl Running {
         }
     }
 
-    fn is_news(&self, change: &Change) -> bool {
-        let now = convert::notice_state(&change.notice);
-        self.told.as_ref().is_none_or(|told| {
-            told.status != now.status
-                || told.attempt != now.attempt
-                || told.reason.as_ref().map(|reason| &reason.code)
-                    != now.reason.as_ref().map(|reason| &reason.code)
-        })
+    /// The last thing told is that the task waits.
+    fn waits(&self) -> bool {
+        let told = self.told.as_ref();
+        told.is_some_and(|state| state.status() == v1::TaskStatus::Pending)
+    }
+
+    async fn state(&self) -> Result<Option<TaskState>, Status> {
+        let states = self.handle.states(vec![self.accepted.id]).await;
+        let mut states = states.map_err(|refusal| reply::status(&refusal))?;
+        Ok(states.pop().flatten())
     }
 
     /// The state as it is now, unless it was told already.
     async fn anew(&mut self) -> Result<Option<Event>, Status> {
-        let states = self
-            .handle
-            .states(vec![self.accepted.id])
-            .await
-            .map_err(|refusal| reply::status(&refusal))?;
-        let Some(state) = states.into_iter().next().flatten() else {
+        let Some(state) = self.state().await? else {
             return Err(reply::status(&crate::handle::unknown(self.accepted.id)));
         };
         if state.status.is_final() {
             return self.read_end().await.map(Some);
         }
-        Ok(self.tell(&state))
+        Ok(self.tell(convert::state_proto(&state)))
     }
 
-    fn tell(&mut self, state: &TaskState) -> Option<Event> {
-        let state = convert::state_proto(state);
+    fn tell(&mut self, state: v1::TaskState) -> Option<Event> {
         if self.told.as_ref() == Some(&state) {
             return None;
         }
@@ -209,6 +225,14 @@ impl Running {
             standing: Standing::Final(end),
         };
         Event::Task(convert::task_proto(&record, true))
+    }
+}
+
+/// Completes when nodes have changed, at most once in a while: what holds a task back may be something else now.
+async fn reason_may_change(views: &mut watch::Receiver<Arc<PublishedView>>) {
+    sleep(REASON_EVERY).await;
+    if views.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

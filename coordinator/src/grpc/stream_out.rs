@@ -90,17 +90,17 @@ impl StreamOut {
                 tracing::info!(node = %welcome.node, session = self.session.0, protocol = welcome.protocol, "a worker is connected");
                 self.node = Some(Arc::clone(&welcome.node));
                 let greeting = Arc::clone(&self.greeting);
-                self.extend(convert::welcome(*welcome, self.session, &greeting));
+                self.extend(convert::welcome(&welcome, self.session, &greeting));
             }
             Out::Send(Send::Offers { offer_seq, offers }) => self.offers(offer_seq, &offers).await,
             Out::Send(Send::HeartbeatAck { seq }) => {
-                self.one(Message::HeartbeatAck(v1::HeartbeatAck { seq }))
+                self.one(Message::HeartbeatAck(v1::HeartbeatAck { seq }));
             }
             Out::Send(Send::Verdicts(verdicts)) => self.extend(convert::verdicts(&verdicts)),
             Out::Send(Send::ResultAcks(leases)) => self.result_acks(&leases),
             Out::Send(Send::Revoke(leases)) => self.extend(convert::revoke(&leases)),
             Out::Send(Send::Desired(desired)) => {
-                self.one(Message::DesiredState(convert::desired(desired)))
+                self.one(Message::DesiredState(convert::desired(desired)));
             }
             Out::Send(Send::LeavingAck { last_offer_seq }) => {
                 self.one(Message::LeavingAck(v1::LeavingAck { last_offer_seq }));
@@ -169,7 +169,7 @@ impl StreamOut {
         match end {
             End::Gone | End::Core(Close::Bye) => {}
             End::Core(Close::Superseded { by }) => {
-                self.one(Message::Superseded(v1::Superseded { by }))
+                self.one(Message::Superseded(v1::Superseded { by }));
             }
             End::Draining {
                 come_back_after_ms,

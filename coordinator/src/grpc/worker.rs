@@ -1,6 +1,5 @@
 //! The service for workers: the control stream, and logs on a stream of their own.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use super::stream_out::StreamOut;
 use super::{principal, reply};
 use crate::handle::Handle;
 use crate::outbox::outbox;
-use crate::task_logs::{TaskLogs, push};
+use crate::task_logs::{Pushes, TaskLogs};
 
 /// Serves workers.
 #[derive(Debug, Clone)]
@@ -92,9 +91,8 @@ impl WorkerService for Workers {
     ) -> Result<Response<Self::PushLogsStream>, Status> {
         principal(&request)?;
         let pushing = Pushing {
-            logs: self.logs.clone(),
+            pushes: Pushes::new(self.logs.clone()),
             inbound: request.into_inner(),
-            in_use: HashMap::new(),
             stop: self.group.token(),
         };
         let answers = stream::try_unfold(pushing, |mut pushing| async move {
@@ -106,9 +104,8 @@ impl WorkerService for Workers {
 
 /// One stream of logs.
 struct Pushing {
-    logs: TaskLogs,
+    pushes: Pushes,
     inbound: Streaming<v1::PushLogsRequest>,
-    in_use: HashMap<crate::task_logs::LogKey, Arc<crate::task_logs::Log>>,
     stop: CancellationToken,
 }
 
@@ -121,7 +118,7 @@ impl Pushing {
         let Some(request) = message else {
             return Ok(None);
         };
-        let kept = push(&self.logs, &mut self.in_use, request).await;
+        let kept = self.pushes.push(request).await;
         kept.map(Some).map_err(|refusal| reply::status(&refusal))
     }
 }

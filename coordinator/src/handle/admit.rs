@@ -4,39 +4,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openclaw_common::code::ErrorCode;
-use openclaw_common::id::{SessionId, TaskId};
+use openclaw_common::id::TaskId;
 use openclaw_common::time::Now;
 use openclaw_core::effect::{Accepted, Refusal, Reply, TaskState};
-use openclaw_core::event::{Query as CoreQuery, SessionEvent};
-use openclaw_core::model::{Hello, NewTask, Principal};
+use openclaw_core::event::Query as CoreQuery;
+use openclaw_core::model::{NewTask, Principal};
 use openclaw_core::view::Explanation;
 use openclaw_proto::v1;
 use openclaw_runtime::tasks::TaskGroup;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
-use crate::driver::{Command, Lanes, PublishedView, Query, WorkerInput};
+use crate::driver::{Command, Lanes, PublishedView, Query};
 use crate::events::{Followed, Following};
 use crate::grpc::convert::{Limits, new_tasks};
-use crate::outbox::Outbox;
 use crate::reply::refusal;
 use crate::shared::{Health, Phase, Shared, store_trouble};
 use crate::store::{Reader, StoreError};
 
 /// An answer that takes longer than this is given up; the request may still take effect.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Bytes of submitted tasks that are on their way to the disk.
 const SUBMIT_BYTES: usize = 64 * 1024 * 1024;
 /// What a task costs beside its specification.
-const TASK_OVERHEAD: usize = 512;
+pub(super) const TASK_OVERHEAD: usize = 512;
 /// Bytes of results that are on their way to the disk.
-const RESULT_BYTES: usize = 64 * 1024 * 1024;
+pub(super) const RESULT_BYTES: usize = 64 * 1024 * 1024;
 /// Reads of the store at the same time; more are refused.
 const READS: usize = 256;
 
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct Handle {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 /// What a handle is made of.
@@ -51,13 +50,13 @@ pub struct HandleParts {
 }
 
 #[derive(Debug)]
-struct Inner {
-    shared: Arc<Shared>,
-    lanes: Lanes,
+pub(super) struct Inner {
+    pub(super) shared: Arc<Shared>,
+    pub(super) lanes: Lanes,
     limits: Limits,
     readers: TaskGroup,
     submit_room: Arc<Semaphore>,
-    result_room: Arc<Semaphore>,
+    pub(super) result_room: Arc<Semaphore>,
     reads: Semaphore,
 }
 
@@ -228,85 +227,6 @@ impl Handle {
         }
     }
 
-    /// The name of a new stream.
-    pub(crate) fn next_session(&self) -> SessionId {
-        self.inner.shared.next_session()
-    }
-
-    /// A stream opened. Waits while the driver is busy; an error means that the driver is gone.
-    pub(crate) async fn session_opened(
-        &self,
-        session: SessionId,
-        outbox: Outbox,
-        hello: Hello,
-    ) -> Result<(), Refusal> {
-        let hello = Box::new(hello);
-        let sent = self
-            .inner
-            .lanes
-            .workers
-            .send(WorkerInput::Opened {
-                session,
-                outbox,
-                hello,
-            })
-            .await;
-        sent.map_err(|_| self.gone())
-    }
-
-    /// Something of a stream. Waits while the driver is busy, and while too many bytes of results are on their way.
-    pub(crate) async fn session_event(
-        &self,
-        session: SessionId,
-        event: SessionEvent,
-    ) -> Result<(), Refusal> {
-        let room = match &event {
-            SessionEvent::Results(results) => {
-                let bytes = results
-                    .iter()
-                    .map(|result| result.payload.len() + TASK_OVERHEAD)
-                    .sum();
-                let places = Arc::clone(&self.inner.result_room);
-                // The semaphore is never closed.
-                places
-                    .acquire_many_owned(room_for(bytes, RESULT_BYTES))
-                    .await
-                    .ok()
-            }
-            _ => None,
-        };
-        let sent = self
-            .inner
-            .lanes
-            .workers
-            .send(WorkerInput::Event {
-                session,
-                event,
-                room,
-            })
-            .await;
-        sent.map_err(|_| self.gone())
-    }
-
-    /// Specifications of tasks, as stored; `None` for one that is not there.
-    pub(crate) async fn specs(
-        &self,
-        tasks: Vec<TaskId>,
-    ) -> Result<Vec<Option<bytes::Bytes>>, Refusal> {
-        let found = self.inner.shared.specs.take(tasks.iter().copied());
-        if found.iter().all(Option::is_some) {
-            return Ok(found);
-        }
-        self.read(move |reader| {
-            let missing = |(task, found): (TaskId, Option<bytes::Bytes>)| match found {
-                Some(spec) => Ok(Some(spec)),
-                None => reader.spec(task),
-            };
-            tasks.into_iter().zip(found).map(missing).collect()
-        })
-        .await
-    }
-
     /// Refuses while the store is not open.
     fn ready(&self) -> Result<(), Refusal> {
         let phase = self.inner.shared.phase();
@@ -360,7 +280,7 @@ impl Handle {
         }
     }
 
-    fn gone(&self) -> Refusal {
+    pub(super) fn gone(&self) -> Refusal {
         let phase = self.inner.shared.phase();
         let unknown = || {
             refusal(
@@ -381,7 +301,7 @@ pub(super) async fn next_change(following: &mut Following) -> Option<Followed> {
 }
 
 /// Permits for a number of bytes: at least one, at most all there are.
-fn room_for(bytes: usize, all: usize) -> u32 {
+pub(super) fn room_for(bytes: usize, all: usize) -> u32 {
     u32::try_from(bytes.clamp(1, all)).unwrap_or(u32::MAX)
 }
 

@@ -5,6 +5,7 @@
 
 mod admit;
 mod pages;
+mod streams;
 mod tasks;
 
 pub use admit::{Handle, HandleParts};

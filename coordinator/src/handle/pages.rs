@@ -174,7 +174,10 @@ fn merge(
         found.insert(Reverse(task.state.id), Source::Live(Box::new(task)));
     }
     for (submit, end) in finals {
-        found.insert(Reverse(submit.task.id), Source::Final(submit, end));
+        found.insert(
+            Reverse(submit.task.id),
+            Source::Final(Box::new((submit, end))),
+        );
     }
     let mut page = TaskPage {
         next: complete_to,
@@ -195,7 +198,7 @@ fn merge(
 
 enum Source {
     Live(Box<LiveTask>),
-    Final(SubmitRow, FinalRow),
+    Final(Box<(SubmitRow, FinalRow)>),
 }
 
 impl Source {
@@ -206,7 +209,10 @@ impl Source {
                 // It ended and expired since the core was asked.
                 None => return Ok(None),
             },
-            Self::Final(submit, end) => (submit, Standing::Final(Arc::new(end))),
+            Self::Final(ended) => {
+                let (submit, end) = *ended;
+                (submit, Standing::Final(Arc::new(end)))
+            }
         };
         Ok(Some(TaskRecord {
             submit: Arc::new(submit),

@@ -151,7 +151,7 @@ mod tests {
         first.append(&[], true).unwrap();
         drop((first, second));
         assert!(logs.log(key).await.unwrap().ends().last);
-        assert_eq!(logs.forget_older(Duration::from_secs(60)).await.unwrap(), 0);
+        assert_eq!(logs.forget_older(Duration::from_mins(1)).await.unwrap(), 0);
         assert_eq!(logs.forget_older(Duration::ZERO).await.unwrap(), 1);
     }
 }

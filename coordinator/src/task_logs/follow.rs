@@ -282,14 +282,14 @@ impl Reader {
         if self.log.is_some() && self.has_more().await? {
             return Ok(());
         }
-        let grows = async {
+        let more = async {
             match grown.as_mut() {
                 Some(grown) => drop(grown.changed().await),
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            () = grows => return Ok(()),
+            () = more => return Ok(()),
             followed = self.following.next() => {
                 if matches!(followed, Followed::Over) {
                     self.following = self.handle.follow(vec![self.query.task]);

@@ -12,4 +12,4 @@ mod push;
 pub use file::{Ends, Log};
 pub use folder::{LogKey, TaskLogs};
 pub use follow::{LogQuery, LogStream, stream};
-pub use push::push;
+pub use push::Pushes;

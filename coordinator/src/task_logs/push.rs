@@ -18,51 +18,68 @@ const IN_USE: usize = 256;
 /// Pieces in one message.
 const MAX_CHUNKS: usize = 10_000;
 
-/// Keeps what one message carries, and says how far the log has come. `in_use` belongs to the stream.
-pub async fn push(
-    logs: &TaskLogs,
-    in_use: &mut HashMap<LogKey, Arc<Log>>,
-    request: v1::PushLogsRequest,
-) -> Result<v1::PushLogsResponse, Refusal> {
-    let task: TaskId = request
-        .task_id
-        .parse()
-        .map_err(|error| invalid("task_id", error))?;
-    if request.attempt == 0 {
-        return Err(invalid("attempt", "attempts are counted from 1"));
+/// One worker's stream of logs.
+#[derive(Debug)]
+pub struct Pushes {
+    logs: TaskLogs,
+    in_use: HashMap<LogKey, Arc<Log>>,
+}
+
+impl Pushes {
+    /// A stream that has sent nothing yet.
+    pub fn new(logs: TaskLogs) -> Self {
+        Self {
+            logs,
+            in_use: HashMap::new(),
+        }
     }
-    if request.chunks.len() > MAX_CHUNKS {
-        return Err(invalid(
-            "chunks",
-            format!("more than {MAX_CHUNKS} in one message"),
-        ));
+
+    /// Keeps what one message carries, and says how far the log has come.
+    pub async fn push(
+        &mut self,
+        request: v1::PushLogsRequest,
+    ) -> Result<v1::PushLogsResponse, Refusal> {
+        let task: TaskId = request
+            .task_id
+            .parse()
+            .map_err(|error| invalid("task_id", error))?;
+        if request.attempt == 0 {
+            return Err(invalid("attempt", "attempts are counted from 1"));
+        }
+        if request.chunks.len() > MAX_CHUNKS {
+            return Err(invalid(
+                "chunks",
+                format!("more than {MAX_CHUNKS} in one message"),
+            ));
+        }
+        let key = LogKey {
+            task,
+            attempt: request.attempt,
+        };
+        let log = match self.in_use.get(&key) {
+            Some(log) => Arc::clone(log),
+            None => self.logs.log(key).await.map_err(|error| broken(&error))?,
+        };
+        if self.in_use.len() >= IN_USE {
+            self.in_use.clear();
+        }
+        if request.last {
+            self.in_use.remove(&key);
+        } else {
+            self.in_use.insert(key, Arc::clone(&log));
+        }
+        let (chunks, last) = (request.chunks, request.last);
+        let ends = self
+            .logs
+            .blocking(move || log.append(&chunks, last))
+            .await
+            .map_err(|error| broken(&error))?;
+        Ok(v1::PushLogsResponse {
+            lease: request.lease,
+            stdout_offset: ends.stdout,
+            stderr_offset: ends.stderr,
+        })
     }
-    let key = LogKey {
-        task,
-        attempt: request.attempt,
-    };
-    let log = match in_use.get(&key) {
-        Some(log) => Arc::clone(log),
-        None => logs.log(key).await.map_err(|error| broken(&error))?,
-    };
-    if in_use.len() >= IN_USE {
-        in_use.clear();
-    }
-    if request.last {
-        in_use.remove(&key);
-    } else {
-        in_use.insert(key, Arc::clone(&log));
-    }
-    let (chunks, last) = (request.chunks, request.last);
-    let ends = logs
-        .blocking(move || log.append(&chunks, last))
-        .await
-        .map_err(|error| broken(&error))?;
-    Ok(v1::PushLogsResponse {
-        lease: request.lease,
-        stdout_offset: ends.stdout,
-        stderr_offset: ends.stderr,
-    })
 }
 
 /// The worker keeps what it has and tries again later.

@@ -133,14 +133,13 @@ fn json_depth(text: &[u8]) -> usize {
             (true, _) if escaped => escaped = false,
             (true, b'\\') => escaped = true,
             (true, b'"') => in_string = false,
-            (true, _) => {}
             (false, b'"') => in_string = true,
             (false, b'{' | b'[') => {
                 depth += 1;
                 deepest = deepest.max(depth);
             }
             (false, b'}' | b']') => depth = depth.saturating_sub(1),
-            (false, _) => {}
+            _ => {}
         }
     }
     deepest

@@ -2,9 +2,11 @@
 //!
 //! Owns: limits, defaults and the meaning of every field. Never: state, waiting, input or output.
 
+mod checks;
 mod fields;
 mod inventory;
 mod limits;
+mod nodes;
 mod outbound;
 mod public;
 mod session;
@@ -17,12 +19,10 @@ mod tests;
 pub use fields::{invalid, span, time};
 pub use inventory::bounded;
 pub use limits::Limits;
+pub use nodes::{cluster_skills, explanation, node_counts, node_proto, skill_proto};
 pub use outbound::{
     Greeting, desired, lease as wire_lease, result_acks, revoke, verdicts, welcome,
 };
-pub use public::{
-    cluster_skills, explanation, node_counts, node_proto, notice_state, skill_proto, state_proto,
-    task_proto, task_summary, timestamp,
-};
+pub use public::{notice_state, state_proto, task_proto, task_summary, timestamp};
 pub use session::{Inbound, hello, inbound, lease as core_lease};
 pub use spec::{new_task, new_tasks};

@@ -32,7 +32,7 @@ pub const fn lease(lease: LeaseId) -> v1::Lease {
 
 /// Welcome, and further messages with the verdicts that find no room in it.
 pub fn welcome(
-    welcome: Welcome,
+    welcome: &Welcome,
     session: SessionId,
     greeting: &Greeting,
 ) -> impl Iterator<Item = Message> {

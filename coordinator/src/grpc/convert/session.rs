@@ -244,15 +244,12 @@ fn results_event(
             found.unknown += 1;
             continue;
         };
-        match v1::Outcome::try_from(result.outcome)
-            .ok()
-            .and_then(words::from_outcome)
-        {
-            Some(outcome) => ended.push(attempt_result(lease, outcome, result, limits)),
-            None => {
-                found.unknown += 1;
-                found.ignored_results.push(lease);
-            }
+        let outcome = v1::Outcome::try_from(result.outcome).ok();
+        if let Some(outcome) = outcome.and_then(words::from_outcome) {
+            ended.push(attempt_result(lease, outcome, result, limits));
+        } else {
+            found.unknown += 1;
+            found.ignored_results.push(lease);
         }
     }
     (!ended.is_empty()).then_some(SessionEvent::Results(ended))

@@ -14,14 +14,9 @@ use openclaw_core::version::SkillReq;
 use openclaw_proto::v1;
 use prost::Message as _;
 
-use super::fields::{
-    file_name, invalid, json_object, label, listed, pool_name, span, tags, time, too_large, within,
-    word,
-};
-use super::limits::{
-    ARGUMENT_BYTES, ARGUMENTS, CUSTOM_POOLS, DESCRIPTION_BYTES, ENV_BYTES, Limits, NAME_BYTES,
-    RETRIES,
-};
+use super::checks::{check_command, check_env, check_inputs, check_texts};
+use super::fields::{invalid, label, listed, pool_name, span, tags, time, too_large, within, word};
+use super::limits::{CUSTOM_POOLS, Limits, RETRIES};
 use super::words;
 use crate::reply::refusal;
 
@@ -30,8 +25,6 @@ const SLOT_MILLI: u64 = 1_000;
 const IO_SLOT_MILLI: u64 = 500;
 /// What a compute task takes when it declares nothing.
 const COMPUTE_CPU_MILLI: u64 = 1_000;
-/// Prefix of variables that the worker sets itself.
-const RESERVED_ENV: &str = "OPENCLAW_CLUSTER_";
 
 /// All tasks of one request, all or none. `request_key` gives task `i` the key `request_key/i` unless it has its own.
 ///
@@ -110,6 +103,7 @@ pub fn new_task(
     let id_given = !spec.task_id.is_empty();
     let id = task_id(&spec.task_id, now, random)?;
     let not_before = time("not_before", spec.not_before.as_ref())?;
+    let parent = spec.parent.parse().ok();
     spec.task_id.clear();
     spec.user_id.clear();
     let body_hash = if id_given || key.is_some() {
@@ -129,6 +123,7 @@ pub fn new_task(
         kind,
         not_before,
         batch,
+        parent,
         spec: encode(id, &spec),
     })
 }
@@ -160,102 +155,6 @@ fn user(named: &str, principal: &Principal) -> Result<Arc<str>, Refusal> {
         ));
     }
     Ok(named.into())
-}
-
-fn check_texts(spec: &v1::TaskSpec, limits: &Limits) -> Result<(), Refusal> {
-    label("name", &spec.name)?;
-    label("batch_id", &spec.batch_id)?;
-    within("description", &spec.description, DESCRIPTION_BYTES)?;
-    within("idempotency_key", &spec.idempotency_key, limits.key)?;
-    json_object(
-        "parameters",
-        &spec.parameters,
-        limits.parameters,
-        limits.json_depth,
-    )?;
-    json_object(
-        "metadata",
-        &spec.metadata,
-        limits.metadata,
-        limits.json_depth,
-    )?;
-    for (field, id) in [("parent", &spec.parent), ("retry_of", &spec.retry_of)] {
-        if !id.is_empty() {
-            id.parse::<TaskId>()
-                .map_err(|error| invalid(field, error))?;
-        }
-    }
-    Ok(())
-}
-
-fn check_inputs(inputs: &[v1::InputFile], limits: &Limits) -> Result<(), Refusal> {
-    listed("inputs", inputs.len())?;
-    let mut names = HashSet::new();
-    let mut bytes = 0_usize;
-    for (index, input) in inputs.iter().enumerate() {
-        file_name(&format!("inputs[{index}].name"), &input.name)?;
-        // Names that differ only in case are one file on macOS and Windows.
-        if !names.insert(input.name.to_lowercase()) {
-            return Err(invalid(
-                &format!("inputs[{index}].name"),
-                format!("`{}` stands twice", input.name),
-            ));
-        }
-        let Some(v1::input_file::Content::Inline(content)) = &input.content else {
-            return Err(invalid(
-                &format!("inputs[{index}].content"),
-                "holds no content; send the bytes inline",
-            ));
-        };
-        bytes = bytes.saturating_add(content.len());
-    }
-    if bytes > limits.inputs {
-        return Err(too_large(
-            "inputs",
-            bytes,
-            limits.inputs,
-            "bytes of inline files",
-        ));
-    }
-    Ok(())
-}
-
-fn check_env(spec: &v1::TaskSpec) -> Result<(), Refusal> {
-    listed("env", spec.env.len())?;
-    let mut bytes = 0_usize;
-    for (name, value) in &spec.env {
-        let shown: String = name.chars().take(80).collect();
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if name.is_empty()
-            || name.len() > NAME_BYTES
-            || name.starts_with(|c: char| c.is_ascii_digit())
-            || !name.chars().all(plain)
-        {
-            return Err(invalid(
-                "env",
-                format!(
-                    "`{shown}` is no variable name; use letters, digits and `_`, not a digit first"
-                ),
-            ));
-        }
-        if name.to_ascii_uppercase().starts_with(RESERVED_ENV) {
-            return Err(invalid(
-                "env",
-                format!("`{shown}` is set by the worker itself; choose another name"),
-            ));
-        }
-        if value.contains('\0') {
-            return Err(invalid(
-                "env",
-                format!("the value of `{shown}` holds a zero byte"),
-            ));
-        }
-        bytes = bytes.saturating_add(name.len() + value.len());
-    }
-    if bytes > ENV_BYTES {
-        return Err(too_large("env", bytes, ENV_BYTES, "bytes"));
-    }
-    Ok(())
 }
 
 fn requirements(spec: &v1::TaskSpec, kind: TaskType) -> Result<Requirements, Refusal> {
@@ -321,26 +220,6 @@ fn skills(spec: &v1::TaskSpec) -> Result<(Option<Box<str>>, Vec<SkillReq>), Refu
 
 fn skill_req(field: &str, text: &str) -> Result<SkillReq, Refusal> {
     text.parse().map_err(|error| invalid(field, error))
-}
-
-fn check_command(command: &[String]) -> Result<(), Refusal> {
-    if command.len() > ARGUMENTS {
-        return Err(too_large("command", command.len(), ARGUMENTS, "arguments"));
-    }
-    let bytes = command
-        .iter()
-        .map(String::len)
-        .fold(0_usize, usize::saturating_add);
-    if bytes > ARGUMENT_BYTES {
-        return Err(too_large("command", bytes, ARGUMENT_BYTES, "bytes"));
-    }
-    if command.first().is_some_and(String::is_empty) {
-        return Err(invalid("command", "its first entry, the program, is empty"));
-    }
-    if command.iter().any(|argument| argument.contains('\0')) {
-        return Err(invalid("command", "an argument holds a zero byte"));
-    }
-    Ok(())
 }
 
 fn demand(resources: Option<&v1::Resources>, kind: TaskType) -> Result<Pools, Refusal> {

@@ -31,8 +31,8 @@ fn convert(spec: v1::TaskSpec) -> Result<NewTask, Refusal> {
     new_task(spec, &ann(), &Limits::default(), Wall(1_700_000_000_000), 7)
 }
 
-fn seconds(seconds: i64) -> Option<prost_types::Duration> {
-    Some(prost_types::Duration { seconds, nanos: 0 })
+fn seconds(seconds: i64) -> prost_types::Duration {
+    prost_types::Duration { seconds, nanos: 0 }
 }
 
 fn input(name: &str, bytes: usize) -> v1::InputFile {
@@ -337,7 +337,7 @@ fn what_is_refused_names_its_field_and_the_limit() {
             "timeout",
             ErrorCode::InvalidArgument,
             v1::TaskSpec {
-                timeout: seconds(0),
+                timeout: Some(seconds(0)),
                 ..echo()
             },
         ),
@@ -345,7 +345,7 @@ fn what_is_refused_names_its_field_and_the_limit() {
             "queue_timeout",
             ErrorCode::InvalidArgument,
             v1::TaskSpec {
-                queue_timeout: seconds(-1),
+                queue_timeout: Some(seconds(-1)),
                 ..echo()
             },
         ),
@@ -354,7 +354,7 @@ fn what_is_refused_names_its_field_and_the_limit() {
             ErrorCode::InvalidArgument,
             v1::TaskSpec {
                 task_type: v1::TaskType::Daemon.into(),
-                timeout: seconds(5),
+                timeout: Some(seconds(5)),
                 ..echo()
             },
         ),
@@ -371,8 +371,8 @@ fn what_is_refused_names_its_field_and_the_limit() {
             ErrorCode::InvalidArgument,
             v1::TaskSpec {
                 retry: Some(v1::RetryPolicy {
-                    backoff: seconds(9),
-                    cap: seconds(3),
+                    backoff: Some(seconds(9)),
+                    cap: Some(seconds(3)),
                     ..v1::RetryPolicy::default()
                 }),
                 ..echo()
