@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use openclaw_common::id::TaskId;
 use openclaw_core::effect::Refusal;
 use openclaw_proto::v1;
 
@@ -29,12 +28,6 @@ pub(super) fn check_texts(spec: &v1::TaskSpec, limits: &Limits) -> Result<(), Re
         limits.metadata,
         limits.json_depth,
     )?;
-    for (field, id) in [("parent", &spec.parent), ("retry_of", &spec.retry_of)] {
-        if !id.is_empty() {
-            id.parse::<TaskId>()
-                .map_err(|error| invalid(field, error))?;
-        }
-    }
     Ok(())
 }
 

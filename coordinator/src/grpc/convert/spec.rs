@@ -102,8 +102,9 @@ pub fn new_task(
     let batch = batch.map(Into::into);
     let id_given = !spec.task_id.is_empty();
     let id = task_id(&spec.task_id, now, random)?;
+    let parent = named_task("parent", &spec.parent)?;
+    named_task("retry_of", &spec.retry_of)?;
     let not_before = time("not_before", spec.not_before.as_ref())?;
-    let parent = spec.parent.parse().ok();
     spec.task_id.clear();
     spec.user_id.clear();
     let body_hash = if id_given || key.is_some() {
@@ -138,6 +139,16 @@ fn task_id(text: &str, now: Wall, random: u128) -> Result<TaskId, Refusal> {
             format!("{error}; put any other key into idempotency_key"),
         )
     })
+}
+
+/// Another task that this one names.
+fn named_task(field: &str, text: &str) -> Result<Option<TaskId>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse()
+        .map(Some)
+        .map_err(|error| invalid(field, error))
 }
 
 fn user(named: &str, principal: &Principal) -> Result<Arc<str>, Refusal> {
