@@ -225,17 +225,20 @@ fn failed(action: &'static str, path: &Path, source: io::Error) -> TokenError {
     }
 }
 
-/// Takes access away from everybody but the owner, should somebody have given it. Windows: the access list of the
-/// folder counts.
+/// Takes access away from everybody but the owner, should somebody have given it.
+#[cfg(unix)]
 fn protect(path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(path)?.permissions().mode();
-        if mode & 0o077 != 0 {
-            tracing::warn!(path = %path.display(), "others could read the cluster token; took that away");
-            std::fs::set_permissions(path, PermissionsExt::from_mode(0o600))?;
-        }
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "others could read the cluster token; took that away");
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o600))?;
     }
+    Ok(())
+}
+
+/// The access list of the folder counts, which is the user's alone.
+#[cfg(not(unix))]
+fn protect(_path: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -165,8 +165,8 @@ impl TaskOut {
     pub(crate) fn whole(mut task: v1::Task) -> Self {
         let spec = task.spec.get_or_insert_default();
         let whole = Whole {
-            parameters: json(&spec.parameters),
-            metadata: json(&spec.metadata),
+            parameters: object(&spec.parameters),
+            metadata: object(&spec.metadata),
             env: std::mem::take(&mut spec.env).into_iter().collect(),
             inputs: spec
                 .inputs
@@ -370,4 +370,9 @@ pub(super) fn json(text: &str) -> Option<Box<RawValue>> {
     RawValue::from_string(text.to_owned())
         .or_else(|_| to_raw_value(text))
         .ok()
+}
+
+/// An object that was left out is empty.
+fn object(text: &str) -> Option<Box<RawValue>> {
+    json(if text.is_empty() { "{}" } else { text })
 }

@@ -411,6 +411,7 @@ fn a_task_shows_the_names_that_clients_know() {
         shown["outputs"],
         json!([{"name": "o", "size": 2, "content_base64": "AP8="}])
     );
+    assert_eq!(shown["metadata"], json!({}), "left out");
     let brief = serde_json::to_value(TaskOut::brief(task())).unwrap();
     assert!(
         brief.get("parameters").is_none() && brief.get("result").is_none(),
