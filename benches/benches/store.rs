@@ -42,12 +42,14 @@ fn submit(n: u64) -> Write {
         kind: TaskType::Batch,
         not_before: None,
         batch: None,
+        parent: None,
         spec: vec![7; 200].into(),
     };
     Write::Submit(Box::new(SubmitRow {
         seq: n,
         at: Wall(SECONDS * 1000 + n),
         task,
+        lineage: None,
     }))
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::arena::TaskKey;
 use crate::core::{Core, Counts};
 use crate::model::Pools;
-use crate::task::Phase;
+use crate::task::{Phase, Task};
 use crate::timer::Timer;
 
 macro_rules! ensure {
@@ -39,29 +40,8 @@ impl Core {
                 self.by_id.get(&id) == Some(&key),
                 "{id}: by_id names another"
             );
-            let waits = task.open.as_ref().is_none_or(|attempt| attempt.orphan) && !task.gated();
-            ensure!(
-                task.queued == waits,
-                "{id}: queued is {}, should be {waits}",
-                task.queued
-            );
-            let found = self.queue.contains(task.lane(), task.class, task.seq, key);
-            ensure!(
-                found == task.queued,
-                "{id}: in the queue: {found}, queued: {}",
-                task.queued
-            );
+            self.check_waiting(key, task)?;
             queued += usize::from(task.queued);
-            ensure!(
-                task.open.is_some() || !task.cancel_requested(),
-                "{id}: cancelled, not at a worker, and still live"
-            );
-            if let Some((_, due)) = task.past.as_ref().and_then(|past| past.gate) {
-                ensure!(
-                    self.timers.contains(due, Timer::Gate(key)),
-                    "{id}: its gate has no timer"
-                );
-            }
             let Some(attempt) = &task.open else { continue };
             open += 1;
             ensure!(
@@ -86,6 +66,16 @@ impl Core {
                 }
             }
         }
+        let children = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.lineage.is_some())
+            .count();
+        let live = usize::try_from(self.families.live()).unwrap_or(usize::MAX);
+        ensure!(
+            live == children,
+            "families count {live} live descendants, there are {children}"
+        );
         ensure!(
             counts == self.counts,
             "counts are {:?}, should be {counts:?}",
@@ -106,6 +96,34 @@ impl Core {
             "rows of offers: {:?}, should be {batches:?}",
             self.batches
         );
+        Ok(())
+    }
+
+    /// What a task waits for and where it waits.
+    fn check_waiting(&self, key: TaskKey, task: &Task) -> Result<(), String> {
+        let id = task.id;
+        let waits = task.open.as_ref().is_none_or(|attempt| attempt.orphan) && !task.gated();
+        ensure!(
+            task.queued == waits,
+            "{id}: queued is {}, should be {waits}",
+            task.queued
+        );
+        let found = self.queue.contains(task.lane(), task.class, task.seq, key);
+        ensure!(
+            found == task.queued,
+            "{id}: in the queue: {found}, queued: {}",
+            task.queued
+        );
+        ensure!(
+            task.open.is_some() || !task.cancel_requested(),
+            "{id}: cancelled, not at a worker, and still live"
+        );
+        if let Some((_, due)) = task.past.as_ref().and_then(|past| past.gate) {
+            ensure!(
+                self.timers.contains(due, Timer::Gate(key)),
+                "{id}: its gate has no timer"
+            );
+        }
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use crate::arena::{ClassKey, Interner, NodeKey, PolicyKey, Slab, TaskKey, UserKe
 use crate::class::Classes;
 use crate::effect::{Effects, Notice, Reply};
 use crate::event::{Event, SessionEvent};
+use crate::family::Families;
 use crate::model::Policy;
 use crate::node::Nodes;
 use crate::queue::Queue;
@@ -55,6 +56,7 @@ pub struct Core {
     pub(crate) stale_batches: Vec<BatchId>,
     /// Keys of callers, and ids they chose (with an empty user).
     pub(crate) keys: BTreeMap<(Arc<str>, Box<str>), (TaskId, u128)>,
+    pub(crate) families: Families,
     pub(crate) timers: Timers,
     pub(crate) version: u64,
 }

@@ -355,6 +355,9 @@ impl Core {
             return;
         };
         self.by_id.remove(&task.id);
+        let lineage = task.lineage.as_deref().copied();
+        let root_lives = lineage.is_some_and(|lineage| self.by_id.contains_key(&lineage.root));
+        self.families.leave(task.id, lineage, root_lives);
         self.classes[task.class].uses -= 1;
         let ttl_ms = self.policies.get(task.policy).ttl_ms;
         self.policies.release(task.policy);

@@ -18,6 +18,7 @@ mod dispatch;
 pub mod effect;
 mod ending;
 pub mod event;
+mod family;
 mod gate;
 pub mod identity;
 mod lease;

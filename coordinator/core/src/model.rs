@@ -137,6 +137,8 @@ pub struct NewTask {
     pub not_before: Option<Wall>,
     /// The batch it belongs to.
     pub batch: Option<Box<str>>,
+    /// The task from inside which it was submitted.
+    pub parent: Option<TaskId>,
     /// The specification as sent to workers and shown to clients; opaque here.
     pub spec: Bytes,
 }

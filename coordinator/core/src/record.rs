@@ -47,6 +47,17 @@ pub struct SubmitRow {
     pub at: Wall,
     /// The task as it came.
     pub task: NewTask,
+    /// Where it stands among tasks submitted from inside each other; `None` for one that people submitted.
+    pub lineage: Option<Lineage>,
+}
+
+/// The place of a task that was submitted from inside another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lineage {
+    /// The first of its line, which people submitted.
+    pub root: TaskId,
+    /// 1 for a child of the root.
+    pub depth: u32,
 }
 
 /// Attempts decided together for one node.

@@ -9,6 +9,7 @@ use openclaw_common::time::Now;
 use crate::arena::{Interner, Slab, TaskKey};
 use crate::class::Classes;
 use crate::core::{Core, Counts};
+use crate::family::Families;
 use crate::node::{Node, Nodes};
 use crate::queue::Queue;
 use crate::record::{Loaded, OfferRow, StateRow};
@@ -76,6 +77,7 @@ impl Core {
             batches: BTreeMap::new(),
             stale_batches: Vec::new(),
             keys: BTreeMap::new(),
+            families: Families::default(),
             timers: Timers::default(),
             version: 1,
         }

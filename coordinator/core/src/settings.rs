@@ -19,6 +19,10 @@ pub struct Settings {
     pub max_classes: usize,
     /// Most known nodes.
     pub max_nodes: usize,
+    /// How deep tasks may be submitted from inside each other.
+    pub max_depth: u32,
+    /// How many tasks may descend from one.
+    pub max_descendants: u32,
     /// Losses of started attempts after which a task fails.
     pub loss_cap: u32,
     /// Nodes on which a task may fail to start before it fails.
@@ -53,6 +57,8 @@ impl Default for Settings {
             max_tasks: 1_000_000,
             max_classes: 10_000,
             max_nodes: 10_000,
+            max_depth: 3,
+            max_descendants: 100,
             loss_cap: 5,
             spawn_cap: 3,
             poison_cap: 3,

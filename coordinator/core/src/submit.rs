@@ -46,6 +46,7 @@ impl Core {
         let mut classes: BTreeSet<&Requirements> = BTreeSet::new();
         let mut plan = Vec::with_capacity(tasks.len());
         let mut fresh = 0;
+        let mut children = BTreeMap::new();
         for (index, task) in tasks.iter().enumerate() {
             let accepted = self.known(task, &keys).map_err(|refusal| Refusal {
                 index: Some(index),
@@ -63,6 +64,11 @@ impl Core {
             }
             if !accepted.existing {
                 fresh += 1;
+                self.plan_child(task, &mut children)
+                    .map_err(|refusal| Refusal {
+                        index: Some(index),
+                        ..refusal
+                    })?;
                 for key in keys_of(task) {
                     keys.insert(key, (task.id, task.body_hash));
                 }
@@ -74,6 +80,19 @@ impl Core {
         }
         self.check_room(fresh, classes.len())?;
         Ok(plan)
+    }
+
+    /// Checks that a task submitted from inside another one may be, and counts it.
+    fn plan_child(
+        &self,
+        task: &NewTask,
+        children: &mut BTreeMap<TaskId, u32>,
+    ) -> Result<(), Refusal> {
+        if let Some(parent) = task.parent {
+            let lineage = self.lineage(parent, children)?;
+            *children.entry(lineage.root).or_default() += 1;
+        }
+        Ok(())
     }
 
     /// Whether a task's key or chosen id is known already, here or earlier in the same request.
@@ -143,10 +162,13 @@ impl Core {
 
     fn accept(&mut self, now: Now, new: NewTask, fx: &mut Effects) {
         self.seq += 1;
+        let parent = new.parent;
         let row = SubmitRow {
             seq: self.seq,
             at: now.wall,
             task: new,
+            // The plan has allowed it.
+            lineage: parent.and_then(|parent| self.lineage(parent, &BTreeMap::new()).ok()),
         };
         for key in keys_of(&row.task) {
             self.keys.insert(key, (row.task.id, row.task.body_hash));
@@ -181,11 +203,15 @@ impl Core {
             attempt: 0,
             queued: false,
             batch: new.batch.clone(),
+            lineage: row.lineage.map(Box::new),
             open: None,
             queue_due: None,
             past: None,
         });
         self.by_id.insert(new.id, key);
+        if let Some(lineage) = row.lineage {
+            self.families.add(lineage.root);
+        }
         if let Some(until) = new.not_before.filter(|until| *until > now.wall) {
             let gate = Gate {
                 code: ReasonCode::NotBefore,

@@ -8,7 +8,7 @@ use openclaw_common::time::{Mono, Wall};
 use crate::arena::{ClassKey, NodeKey, PolicyKey, UserKey};
 use crate::model::Progress;
 use crate::queue::LaneKey;
-use crate::record::{BatchId, Gate, PastAttempt, StateRow};
+use crate::record::{BatchId, Gate, Lineage, PastAttempt, StateRow};
 
 /// A task that is not final.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub(crate) struct Task {
     /// It waits in the queue.
     pub(crate) queued: bool,
     pub(crate) batch: Option<Box<str>>,
+    /// Where it stands among tasks submitted from inside each other.
+    pub(crate) lineage: Option<Box<Lineage>>,
     /// Its latest attempt, open or orphaned.
     pub(crate) open: Option<Box<Attempt>>,
     /// When it must have started, if it must.

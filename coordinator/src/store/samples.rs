@@ -15,7 +15,8 @@ use openclaw_core::model::{
     Executor, Facts, Inventory, NewTask, Policy, Pools, Requirements, Skill,
 };
 use openclaw_core::record::{
-    BatchId, FinalRow, Gate, NodeRow, OfferRow, OfferedAttempt, PastAttempt, StateRow, SubmitRow,
+    BatchId, FinalRow, Gate, Lineage, NodeRow, OfferRow, OfferedAttempt, PastAttempt, StateRow,
+    SubmitRow,
 };
 use openclaw_core::version::{Op, SkillReq};
 
@@ -68,8 +69,10 @@ pub(super) fn submit(n: u64) -> SubmitRow {
             kind: TaskType::Batch,
             not_before: None,
             batch: None,
+            parent: None,
             spec: Bytes::from(format!("specification {n}")),
         },
+        lineage: None,
     }
 }
 
@@ -197,7 +200,12 @@ fn pools() -> Pools {
 /// A task with every field filled.
 pub(super) fn full_submit() -> SubmitRow {
     let mut row = submit(1);
+    row.lineage = Some(Lineage {
+        root: id(7),
+        depth: 2,
+    });
     let task = &mut row.task;
+    task.parent = Some(id(8));
     task.id_given = true;
     task.key = Some("nightly".into());
     task.requirements.skills.push(SkillReq {

@@ -231,6 +231,7 @@ pub(crate) fn task(skill: &str) -> NewTask {
         kind: TaskType::Batch,
         not_before: None,
         batch: None,
+        parent: None,
         spec: Bytes::from_static(b"spec"),
     }
 }

@@ -158,3 +158,60 @@ fn requirements_tell_classes_apart() {
     };
     assert_ne!(base, tagged);
 }
+
+fn child(parent: TaskId) -> NewTask {
+    NewTask {
+        parent: Some(parent),
+        ..task("echo")
+    }
+}
+
+#[test]
+fn tasks_submit_each_other_three_deep_and_no_deeper() {
+    let mut world = world();
+    let mut last = world.submit(task("echo"));
+    for _ in 0..3 {
+        last = world.submit(child(last));
+    }
+    world.restart(0);
+    let refusal = world.submit_all(vec![child(last)]).unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::FailedPrecondition);
+    assert!(
+        refusal.detail.contains("4 deep; the limit is 3"),
+        "{}",
+        refusal.detail
+    );
+}
+
+#[test]
+fn a_task_has_a_hundred_descendants_at_most() {
+    let mut world = world();
+    let root = world.submit(task("echo"));
+    let first = world.submit(child(root));
+    world
+        .submit_all((0..98).map(|_| child(first)).collect())
+        .unwrap();
+    assert!(
+        world.submit_all(vec![child(root), child(root)]).is_err(),
+        "all or nothing"
+    );
+    let last = world.submit(child(root));
+    world.cancel(last);
+    assert!(
+        world.submit_all(vec![child(root)]).is_err(),
+        "those that have ended count too"
+    );
+}
+
+#[test]
+fn only_a_live_task_has_children() {
+    let mut world = world();
+    let root = world.submit(task("echo"));
+    world.cancel(root);
+    let refusal = world.submit_all(vec![child(root)]).unwrap_err();
+    assert!(
+        refusal.detail.contains("submit without `parent`"),
+        "{}",
+        refusal.detail
+    );
+}

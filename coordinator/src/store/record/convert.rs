@@ -10,8 +10,8 @@ use openclaw_common::id::{LeaseId, TaskId};
 use openclaw_common::time::Wall;
 use openclaw_core::model::NewTask;
 use openclaw_core::record::{
-    BatchId, FinalRow, Gate, KeyRow, NodeRow, OfferRow, OfferedAttempt, PastAttempt, StateRow,
-    SubmitRow,
+    BatchId, FinalRow, Gate, KeyRow, Lineage, NodeRow, OfferRow, OfferedAttempt, PastAttempt,
+    StateRow, SubmitRow,
 };
 
 use super::model::{facts, inventory, policy, requirements};
@@ -75,6 +75,11 @@ pub(crate) fn submit(
         batch: task.batch.as_deref().map(str::to_owned),
         spec,
         spec_parts,
+        parent: task.parent.map(|parent| hash(parent.0)),
+        lineage: row.lineage.map(|lineage| wire::Lineage {
+            root: Some(hash(lineage.root.0)),
+            depth: lineage.depth,
+        }),
     }
 }
 
@@ -101,8 +106,21 @@ pub(crate) fn submit_row(
             kind: word(from.kind, "task type")?,
             not_before: from.not_before_ms.map(Wall),
             batch: from.batch.map(Into::into),
+            parent: from
+                .parent
+                .map(|parent| number(Some(parent)))
+                .transpose()?
+                .map(TaskId),
             spec: from.spec,
         },
+        lineage: from.lineage.map(lineage).transpose()?,
+    })
+}
+
+fn lineage(from: wire::Lineage) -> Result<Lineage, Invalid> {
+    Ok(Lineage {
+        root: TaskId(number(from.root)?),
+        depth: from.depth,
     })
 }
 

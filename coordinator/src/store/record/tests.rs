@@ -11,7 +11,7 @@ use openclaw_common::status::{
 use openclaw_common::time::Wall;
 use openclaw_core::model::Executor;
 use openclaw_core::record::{
-    BatchId, FinalRow, OfferedAttempt, PastAttempt, StateRow, SubmitRow, Write,
+    BatchId, FinalRow, Lineage, OfferedAttempt, PastAttempt, StateRow, SubmitRow, Write,
 };
 use openclaw_core::version::Op;
 use proptest::collection::{btree_map, vec};
@@ -56,6 +56,7 @@ prop_compose! {
     ) -> SubmitRow {
         let mut row = samples::submit(1);
         (row.seq, row.at.0) = (numbers.0, numbers.1);
+        row.lineage = limits.0.map(|root| Lineage { root: TaskId(root.into()), depth: limits.3 });
         let task = &mut row.task;
         (task.id, task.body_hash, task.id_given) = (TaskId(numbers.2), numbers.3, numbers.4);
         (task.user, task.key, task.batch) = (words.0.into(), words.1, words.2);
@@ -74,6 +75,7 @@ prop_compose! {
         (policy.backoff.base_ms, policy.backoff.cap_ms, policy.ttl_ms) = (limits.4, limits.5, limits.6);
         (policy.retry_on, policy.no_retry_on) = endings;
         task.not_before = limits.2.map(Wall);
+        task.parent = limits.1.map(|parent| TaskId(parent.into()));
         task.spec = Bytes::from(spec);
         row
     }

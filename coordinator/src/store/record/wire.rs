@@ -38,6 +38,19 @@ pub(crate) struct Submit {
     /// Where the specification lies, when large.
     #[prost(message, optional, tag = "14")]
     pub(crate) spec_parts: Option<Parts>,
+    #[prost(message, optional, tag = "15")]
+    pub(crate) parent: Option<Hash>,
+    #[prost(message, optional, tag = "16")]
+    pub(crate) lineage: Option<Lineage>,
+}
+
+/// The place of a task that was submitted from inside another one.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub(crate) struct Lineage {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) root: Option<Hash>,
+    #[prost(uint32, tag = "2")]
+    pub(crate) depth: u32,
 }
 
 /// 128 bits.
