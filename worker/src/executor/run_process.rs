@@ -59,7 +59,8 @@ pub(super) async fn run(
         tree,
         pipes,
         dir,
-        slot,
+        // Harmless after its end: the start of the leader tells it from any later one.
+        slot: _slot,
         program,
     } = started;
     let output = Output::new(lease, terms.max_result_bytes);
@@ -73,7 +74,6 @@ pub(super) async fn run(
         progress,
     );
     let remains = attempt.live().await;
-    drop(slot);
     if dir.is_untouched() {
         let (mut ended, mut output) = conclude(&program, remains, None, &terms);
         shared.dirs.keep(dir);

@@ -159,24 +159,42 @@ async fn a_guardian_that_somebody_ended_is_replaced_with_the_next_attempt() {
     assert!(is_alive(i32::try_from(rig.guardian.pid()).unwrap()));
 }
 
+/// A process of nobody's, ended with the test however that ends.
+struct Stranger(std::process::Child);
+
+impl Stranger {
+    fn new() -> Self {
+        Self(
+            Command::new("sleep")
+                .arg("600")
+                .process_group(0)
+                .spawn()
+                .unwrap(),
+        )
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 #[tokio::test]
 async fn a_guardian_ends_with_its_worker_and_a_stranger_of_the_same_number_lives() {
     let data = tempfile::tempdir().unwrap();
     // A ledger of a former worker that names a process which only has the number of a group it ran.
-    let mut stranger = Command::new("sleep")
-        .arg("600")
-        .process_group(0)
-        .spawn()
-        .unwrap();
+    let stranger = Stranger::new();
     std::fs::create_dir_all(data.path().join("run/17/out")).unwrap();
     let boot = openclaw_runtime::identity::boot_id();
     let ledger = format!(
         "{{\"run\":\"00\",\"boot\":\"{boot}\"}}\n{} 1\n",
-        stranger.id()
+        stranger.0.id()
     );
     std::fs::write(data.path().join("run/ledger"), ledger).unwrap();
     let guardian = Guardian::start(data.path(), guardian_command()).unwrap();
-    assert!(is_alive(i32::try_from(stranger.id()).unwrap()));
+    assert!(is_alive(i32::try_from(stranger.0.id()).unwrap()));
     assert!(
         !data.path().join("run/17").exists(),
         "old attempts are cleared away"
@@ -185,8 +203,6 @@ async fn a_guardian_ends_with_its_worker_and_a_stranger_of_the_same_number_lives
     assert!(is_alive(pid));
     drop(guardian);
     eventually("the guardian has ended", || !is_alive(pid)).await;
-    stranger.kill().unwrap();
-    stranger.wait().unwrap();
 }
 
 #[test]

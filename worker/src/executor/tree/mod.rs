@@ -39,6 +39,10 @@ pub(super) struct Launch {
     /// Its standard input: a file, so that nobody has to feed it and nobody waits for it to read.
     pub(super) stdin: File,
     /// The value of the mark in its environment.
+    #[cfg_attr(
+        windows,
+        expect(dead_code, reason = "a job finds its processes itself")
+    )]
     pub(super) mark: String,
     /// Whether it runs below normal priority.
     pub(super) low_priority: bool,

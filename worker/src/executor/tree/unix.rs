@@ -26,6 +26,7 @@ pub(in super::super) struct Tree {
     leader: Leader,
     mark: Arc<str>,
     started: Instant,
+    asked_to_end: bool,
     gone: bool,
 }
 
@@ -57,6 +58,7 @@ impl Tree {
                 leader,
                 mark,
                 started,
+                asked_to_end: false,
                 gone: false,
             },
             pipes,
@@ -80,6 +82,7 @@ impl Tree {
 
     /// Asks everything in the tree to end.
     pub(in super::super) async fn ask_to_end(&mut self) {
+        self.asked_to_end = true;
         self.signal_group(Signal::TERM);
         let traces = self.traces();
         drop(spawn_blocking(move || traces.ask_strays_to_end()).await);
@@ -103,7 +106,7 @@ impl Tree {
             return false;
         }
         let traces = self.traces();
-        self.gone = if traces.age < processes::YOUNG {
+        self.gone = if traces.age < processes::YOUNG && !traces.thorough {
             // A few reads of `/proc`: cheaper here than a way to another thread and back.
             traces.wipe()
         } else {
@@ -130,6 +133,7 @@ impl Tree {
             group: self.leader.pid(),
             mark: Arc::clone(&self.mark),
             age: self.started.elapsed(),
+            thorough: self.asked_to_end,
             reaped: self.leader.status().is_some(),
         }
     }
@@ -141,6 +145,7 @@ struct Traces {
     group: Pid,
     mark: Arc<str>,
     age: Duration,
+    thorough: bool,
     reaped: bool,
 }
 
@@ -150,7 +155,11 @@ impl Traces {
     }
 
     fn strays(&self) -> Vec<Pid> {
-        self.marked().find_younger(self.group, self.age)
+        if self.thorough {
+            self.marked().find()
+        } else {
+            self.marked().find_younger(self.group, self.age)
+        }
     }
 
     fn group_is_gone(&self) -> bool {
