@@ -166,6 +166,11 @@ fn wrong_protocol(
         .hint("check the port: the coordinator's is 8888 unless coordinator.port says otherwise")
     };
     match neighbour {
+        Neighbour::Coordinator if status.code() == tonic::Code::Unimplemented => {
+            let message = format!("the coordinator at {address} does not know this call: {said}");
+            Failure::local("UNIMPLEMENTED", message)
+                .hint("its version differs: compare http://HOST:PORT/health with `openclaw-cluster --version`")
+        }
         Neighbour::Coordinator => {
             unreachable("UNAVAILABLE", format!("the coordinator at {address} is there but did not answer the call: {said}"))
                 .hint("try again in a moment; its log (logs/coordinator.log) says what it is doing")

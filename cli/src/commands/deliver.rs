@@ -25,6 +25,12 @@ pub(super) fn deliver(
 ) -> Result<Exit, Failure> {
     let mut report = TaskDto::from(task);
     let written = write_outputs(task, &mut report, take);
+    if let (Err(failure), true) = (&written, printer.is_json()) {
+        // One document: the task, with what went wrong here in place of an error of its own.
+        report.error = Some(failure.into());
+        printer.document(&output::json_value(&report))?;
+        return Ok(failure.exit);
+    }
     match printer.format() {
         Format::Json | Format::Jsonl => printer.document(&output::json_value(&report))?,
         Format::Name => printer.raw(format!("{}\n", report.task_id).as_bytes())?,
@@ -65,6 +71,20 @@ fn people(printer: &Printer, task: &v1::Task, report: &TaskDto) -> Result<(), Fa
         for line in failure_lines(task, report) {
             printer.note(&line);
         }
+        let id = &report.task_id;
+        let node = report
+            .assigned_node
+            .as_ref()
+            .map(|node| format!(" · openclaw-cluster node info {node}"));
+        let logs = if report.attempt > 0 {
+            format!("openclaw-cluster task logs {id} · ")
+        } else {
+            String::new()
+        };
+        printer.note(&format!(
+            "more:  {logs}openclaw-cluster task info {id}{}",
+            node.unwrap_or_default()
+        ));
         return Ok(());
     }
     printer.note(&headline(task, report));
@@ -86,29 +106,26 @@ fn people(printer: &Printer, task: &v1::Task, report: &TaskDto) -> Result<(), Fa
 
 /// `task_… completed on main-mac in 0.08 s`
 pub(super) fn headline(task: &v1::Task, report: &TaskDto) -> String {
-    let place = report
-        .assigned_node
-        .as_ref()
-        .map(|node| format!(" on {node}"))
-        .unwrap_or_default();
-    let took = dto::to_std(task.run_time)
-        .map(|span: Duration| format!(" in {}", output::took(span)))
-        .unwrap_or_default();
-    let tries = if report.attempt > 1 {
-        format!(" (attempt {})", report.attempt)
-    } else {
-        String::new()
-    };
-    format!(
-        "{} {}{place}{took}{tries}",
-        report.task_id,
-        output::word(report.status)
-    )
+    let node = report.assigned_node.as_ref();
+    let place = node.map(|node| format!(" on {node}")).unwrap_or_default();
+    let took = run_time(task).map(|span| format!(" in {}", output::took(span)));
+    let tries = (report.attempt > 1).then(|| format!(" (attempt {})", report.attempt));
+    let status = output::word(report.status);
+    let [took, tries] = [took, tries].map(Option::unwrap_or_default);
+    format!("{} {status}{place}{took}{tries}", report.task_id)
 }
 
-/// What went wrong, the last lines of standard error, and the commands for more.
+/// How long the last attempt ran: as the worker measured it, or else between two moments of the coordinator's clock.
+pub(super) fn run_time(task: &v1::Task) -> Option<Duration> {
+    dto::to_std(task.run_time).or_else(|| {
+        let ended = dto::system_time(task.completed_at)?;
+        let began = dto::system_time(task.started_at.or(task.scheduled_at))?;
+        ended.duration_since(began).ok()
+    })
+}
+
+/// What went wrong, and the last lines of standard error.
 pub(super) fn failure_lines(task: &v1::Task, report: &TaskDto) -> Vec<String> {
-    let id = &report.task_id;
     let cause = match (&report.error, &report.reason) {
         (Some(error), _) => format!("{}: {}", error.code, error.message),
         (None, Some(reason)) => format!("{}: {}", reason.code, reason.detail),
@@ -127,17 +144,6 @@ pub(super) fn failure_lines(task: &v1::Task, report: &TaskDto) -> Vec<String> {
         lines.push("  last lines of standard error:".to_owned());
         lines.extend(tail.lines().map(|line| format!("  | {line}")));
     }
-    let mut more = vec![format!("openclaw-cluster task info {id}")];
-    if report.attempt > 0 {
-        more.insert(0, format!("openclaw-cluster task logs {id}"));
-    }
-    more.extend(
-        report
-            .assigned_node
-            .as_ref()
-            .map(|node| format!("openclaw-cluster node info {node}")),
-    );
-    lines.push(format!("more:  {}", more.join(" · ")));
     lines
 }
 

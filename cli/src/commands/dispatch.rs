@@ -17,7 +17,7 @@ pub(crate) async fn dispatch(
     let Cli { global, command } = cli;
     let open = || Session::open(&global, &around, printer);
     match command {
-        Command::Dev(args) => dev::dev(&args, printer).await,
+        Command::Dev(args) => dev::dev(&args, &around, printer).await,
         Command::Token(TokenCommand::Show) => token::show(&global, &around, printer),
         Command::Run(args) => run::run(&open()?, &args).await,
         Command::Ps(args) => ps::ps(&open()?, &args).await,

@@ -3,6 +3,7 @@
 use openclaw_proto::v1;
 use serde_json::Value;
 
+use super::deliver::run_time;
 use crate::dto::{self, TaskDto};
 use crate::output::{self, Align, Look, Report, Table};
 
@@ -103,7 +104,7 @@ fn ran(task: &v1::Task, look: Look) -> String {
     let running = || {
         dto::since(task.started_at, look.now).filter(|_| task.status() == v1::TaskStatus::Running)
     };
-    dto::to_std(task.run_time)
+    run_time(task)
         .or_else(running)
         .map_or_else(|| "-".to_owned(), output::took)
 }

@@ -9,6 +9,7 @@ use serde_json::{Number, Value};
 
 use super::values::{json, non_empty, seconds, timestamp};
 use super::words;
+use crate::failure::Failure;
 
 /// A task with the field names of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -342,6 +343,19 @@ impl ErrorDto {
             exit_code: error.exit_code,
             signal: error.signal,
             stderr_tail: error.stderr_tail.clone(),
+        }
+    }
+}
+
+impl From<&Failure> for ErrorDto {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            code: failure.code.clone(),
+            message: failure.message.clone(),
+            hint: failure.hint.clone(),
+            exit_code: None,
+            signal: None,
+            stderr_tail: String::new(),
         }
     }
 }

@@ -403,6 +403,9 @@ async fn an_output_that_would_leave_the_folder_is_refused_and_the_result_still_p
     ran.expect(1)
         .says("leads out of the output folder")
         .prints("1874");
+    let task = home.run(&["run", "echo", "--json"]).await.expect(1).json();
+    let told = (&task["status"], &task["error"]["code"]);
+    assert_eq!(told, (&json!("completed"), &json!("OUTPUT")));
     assert!(!home.path().parent().unwrap().join("escaped.txt").exists());
 }
 

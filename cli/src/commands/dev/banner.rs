@@ -4,17 +4,12 @@ use std::path::Path;
 
 use openclaw_proto::v1;
 
-use crate::address::{Address, DEFAULT_PORT};
+use crate::address::Address;
 use crate::dto::NodeDto;
 
-/// The lines printed once both programs are ready.
-pub(super) fn lines(address: &Address, dir: &Path, node: &v1::Node) -> Vec<String> {
+/// The lines printed once both programs are ready; `program` is how other terminals call this one.
+pub(super) fn lines(address: &Address, program: &str, dir: &Path, node: &v1::Node) -> Vec<String> {
     let shown = dir.display();
-    let program = if address.port == DEFAULT_PORT {
-        "openclaw-cluster".to_owned()
-    } else {
-        format!("openclaw-cluster --addr {address}")
-    };
     vec![
         format!(
             "coordinator  http://{address}  data {shown}  log {}",
@@ -81,18 +76,17 @@ mod tests {
             worker(&node),
             "main-mac (linux x64, 8 cores, 5 slots)  skills: echo  ·  image-thumbnail: missing program magick (brew install imagemagick)"
         );
-        let other = lines(
-            &Address {
-                port: 9000,
-                ..Address::local()
-            },
+        let shown = lines(
+            &Address::local(),
+            "openclaw-cluster --addr x:1",
             Path::new("d"),
             &node,
-        )
-        .join("\n");
+        );
         assert!(
-            other.contains("openclaw-cluster --addr 127.0.0.1:9000 node list"),
-            "{other}"
+            shown
+                .join("\n")
+                .contains("openclaw-cluster --addr x:1 node list"),
+            "{shown:?}"
         );
     }
 }

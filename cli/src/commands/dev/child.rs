@@ -107,6 +107,16 @@ impl Program {
         platform::ask_to_stop(&self.child)
     }
 
+    /// The program's name.
+    pub(super) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether it ends within a time.
+    pub(super) async fn ends_within(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.child.wait()).await.is_ok()
+    }
+
     /// Waits for the end; past `patience` it is made to end.
     pub(super) async fn finish(&mut self, patience: Duration) {
         if tokio::time::timeout(patience, self.child.wait())

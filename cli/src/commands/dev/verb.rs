@@ -9,24 +9,31 @@ use serde_json::json;
 use super::child::Program;
 use super::{banner, ready};
 use crate::address::Address;
-use crate::args::DevArgs;
+use crate::args::{DevArgs, Global};
 use crate::client::{Client, FoundToken, Tokens};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::find::{self, Surroundings};
 use crate::follow::{Stop, Watcher};
 use crate::output::Printer;
 
 /// A worker may take its `drain_timeout` and the grace of what it ends.
 const WORKER_PATIENCE: Duration = Duration::from_secs(50);
+/// What takes longer is worth a line.
+const SHORT: Duration = Duration::from_secs(1);
 const COORDINATOR_PATIENCE: Duration = Duration::from_secs(15);
 
-pub(crate) async fn dev(args: &DevArgs, printer: &Printer) -> Result<Exit, Failure> {
+pub(crate) async fn dev(
+    args: &DevArgs,
+    around: &Surroundings,
+    printer: &Printer,
+) -> Result<Exit, Failure> {
     let place = Place::new(args)?;
     ready::check_port(place.address.port).await?;
     let mut watcher = Watcher::new(printer, None)?;
     let mut coordinator = Program::start("openclaw-coordinator", &place.dir, &place.coordinator())?;
     let ended = match ready::coordinator(&mut coordinator, place.address.port, &mut watcher).await {
-        Ok(()) => with_worker(&place, &mut coordinator, printer, &mut watcher).await,
+        Ok(()) => with_worker(&place, around, &mut coordinator, printer, &mut watcher).await,
         Err(stop) => Err(stop),
     };
     stop(
@@ -52,6 +59,7 @@ pub(crate) async fn dev(args: &DevArgs, printer: &Printer) -> Result<Exit, Failu
 /// The part of the life during which the worker runs too.
 async fn with_worker(
     place: &Place,
+    around: &Surroundings,
     coordinator: &mut Program,
     printer: &Printer,
     watcher: &mut Watcher,
@@ -59,7 +67,7 @@ async fn with_worker(
     let mut worker = Program::start("openclaw-worker", &place.dir, &place.worker())?;
     let client = place.client()?;
     let ended = match ready::worker(&mut worker, &client, watcher).await {
-        Ok(node) => match show(place, printer, &node) {
+        Ok(node) => match show(place, around, printer, &node) {
             Ok(()) => until_one_ends(coordinator, &mut worker, watcher).await,
             Err(failure) => Stop::Failed(failure),
         },
@@ -98,6 +106,12 @@ async fn stop(program: &mut Program, patience: Duration, watcher: &mut Watcher, 
         program.finish(Duration::ZERO).await;
         return;
     }
+    if !program.ends_within(SHORT).await {
+        watcher.say(&format!(
+            "waiting for {} to stop  (Ctrl-C again stops it at once)",
+            program.name()
+        ));
+    }
     if watcher
         .until_hurried(program.finish(patience))
         .await
@@ -108,7 +122,12 @@ async fn stop(program: &mut Program, patience: Duration, watcher: &mut Watcher, 
     }
 }
 
-fn show(place: &Place, printer: &Printer, node: &v1::Node) -> Result<(), Failure> {
+fn show(
+    place: &Place,
+    around: &Surroundings,
+    printer: &Printer,
+    node: &v1::Node,
+) -> Result<(), Failure> {
     if printer.is_json() {
         return printer.document(&json!({
             "address": place.address.to_string(),
@@ -117,7 +136,14 @@ fn show(place: &Place, printer: &Printer, node: &v1::Node) -> Result<(), Failure
             "token_file": place.token_file().display().to_string(),
         }));
     }
-    let lines = banner::lines(&place.address, &place.shown, node);
+    // Other terminals find it by themselves where it is the default.
+    let found = find::coordinator(&Global::default(), around);
+    let program = if found.is_ok_and(|chosen| chosen.address.same_as(&place.address)) {
+        "openclaw-cluster".to_owned()
+    } else {
+        format!("openclaw-cluster --addr {}", place.address)
+    };
+    let lines = banner::lines(&place.address, &program, &place.shown, node);
     printer.text(&(lines.join("\n") + "\n"))
 }
 

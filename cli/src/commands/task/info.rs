@@ -86,7 +86,11 @@ impl Report for TaskReport {
 /// Where it stands, and why.
 fn head(task: &v1::Task, dto: &TaskDto) -> Vec<String> {
     if dto.error.is_some() {
-        return failure_lines(task, dto);
+        let mut lines = failure_lines(task, dto);
+        if dto.attempt > 0 {
+            lines.push(format!("more:  openclaw-cluster task logs {}", dto.task_id));
+        }
+        return lines;
     }
     let mut lines = vec![headline(task, dto)];
     let told = dto
