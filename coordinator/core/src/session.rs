@@ -181,6 +181,10 @@ impl Core {
             session,
         };
         let mut verdicts = self.compare(now, key, &with, fx);
+        if self.nodes[key].wake.is_none() {
+            // It was suspect, and is to be looked at again from now on.
+            self.wake_node(now, key);
+        }
         verdicts.retain(|(_, verdict)| *verdict != Verdict::Resume);
         if !verdicts.is_empty() {
             fx.sends.push((session, Send::Verdicts(verdicts)));

@@ -227,6 +227,17 @@ fn three_missed_heartbeats_make_a_node_suspect_and_the_next_one_clears_it() {
 }
 
 #[test]
+fn a_node_that_was_suspect_once_becomes_suspect_again() {
+    let mut world = world();
+    let mut node = world.join(worker("n", &["echo"], 1));
+    world.pass(15_000);
+    world.heartbeat(&mut node, 0, &[]);
+    assert!(!world.node("n").flags.contains_key("suspect"));
+    world.pass(15_000);
+    assert!(world.node("n").flags.contains_key("suspect"));
+}
+
+#[test]
 fn a_coordinator_that_slept_evicts_nobody() {
     let (mut world, node, id, lease) = started();
     world.now.mono = world.now.mono.plus(600_000);
