@@ -4,3 +4,4 @@
 
 #[cfg(unix)]
 pub mod harness;
+pub mod sim;

@@ -24,8 +24,6 @@ pub(crate) enum Errand {
     Cancel(TaskId),
     /// Where is this task?
     Ask(TaskId),
-    /// An answer arrives.
-    Heard(usize),
 }
 
 /// Who waits for an answer of the core.
@@ -70,9 +68,6 @@ impl Request {
 impl World {
     /// A client acts.
     pub(crate) fn client(&mut self, errand: Errand) -> Checked {
-        if let Errand::Heard(_) = errand {
-            return Ok(());
-        }
         if !self.coordinator.up || self.coordinator.clock.frozen().is_some() {
             return self.again(errand);
         }
@@ -94,7 +89,6 @@ impl World {
                 },
                 Waiter::Ask(task),
             )),
-            Errand::Heard(_) => Ok(()),
         }
     }
 
@@ -108,14 +102,23 @@ impl World {
             .iter()
             .map(|number| self.plans[*number].spec())
             .collect();
-        let key = if self.bugged(Bug::KeyDropped) { "" } else { request.key.as_str() };
+        let key = if self.bugged(Bug::KeyDropped) {
+            ""
+        } else {
+            request.key.as_str()
+        };
         let principal = principal(&request.user);
         let random = u128::from(self.rng.bits() >> 1) << 10;
         let wall = self.coordinator_now().wall;
         let limits = &self.coordinator.greeting.limits;
         let tasks = match convert::new_tasks(specs, key, &principal, limits, wall, random) {
             Ok(tasks) => tasks,
-            Err(refusal) => return broken("client", format!("a true request was refused: {}", refusal.detail)),
+            Err(refusal) => {
+                return broken(
+                    "client",
+                    format!("a true request was refused: {}", refusal.detail),
+                );
+            }
         };
         let ids: Vec<TaskId> = tasks.iter().map(|task| task.id).collect();
         let numbers = request.numbers.clone();
@@ -154,37 +157,51 @@ impl World {
         }
     }
 
-    /// The coordinator has died: everybody who waited knows nothing.
-    pub(crate) fn clients_cut_off(&mut self) -> Checked {
-        for waiter in std::mem::take(&mut self.cut_off) {
-            self.unanswered(waiter)?;
-        }
-        Ok(())
-    }
-
     /// A submit was answered.
-    pub(crate) fn submitted(&mut self, index: usize, outcome: Result<Vec<Accepted>, Refusal>) -> Checked {
+    pub(crate) fn submitted(
+        &mut self,
+        index: usize,
+        outcome: Result<Vec<Accepted>, Refusal>,
+    ) -> Checked {
         // The answer may be lost on the way; the client then asks again.
-        let lost = self.rng.percent(self.chaos.lost_answers) && !self.requests[index].key.is_empty();
+        let lost =
+            self.rng.percent(self.chaos.lost_answers) && !self.requests[index].key.is_empty();
         let accepted = match outcome {
             Ok(accepted) => accepted,
-            Err(refusal) if refusal.code == ErrorCode::QueueFull => return self.again(Errand::Submit(index)),
-            Err(refusal) => return broken("client", format!("a true request was refused: {}", refusal.detail)),
+            Err(refusal) if refusal.code == ErrorCode::QueueFull => {
+                return self.again(Errand::Submit(index));
+            }
+            Err(refusal) => {
+                return broken(
+                    "client",
+                    format!("a true request was refused: {}", refusal.detail),
+                );
+            }
         };
         let ids: Vec<TaskId> = accepted.iter().map(|one| one.id).collect();
-        self.trace(format_args!("request {index} is accepted{}: {ids:?}", if lost { ", which its client never hears" } else { "" }));
-        self.truth.acknowledged(index, &self.requests[index], &ids)?;
+        self.trace(format_args!(
+            "request {index} is accepted{}: {ids:?}",
+            if lost {
+                ", which its client never hears"
+            } else {
+                ""
+            }
+        ));
+        self.truth
+            .acknowledged(index, &self.requests[index], &ids)?;
         if lost {
             return self.again(Errand::Submit(index));
         }
         for task in &ids {
             if self.rng.percent(self.chaos.cancels) {
                 let at = self.now + self.rng.between(0, 60_000);
-                self.agenda.push(at, &mut self.rng, Step::Client(Errand::Cancel(*task)));
+                self.agenda
+                    .push(at, &mut self.rng, Step::Client(Errand::Cancel(*task)));
             }
             if self.rng.percent(20) {
                 let at = self.now + self.rng.between(0, 120_000);
-                self.agenda.push(at, &mut self.rng, Step::Client(Errand::Ask(*task)));
+                self.agenda
+                    .push(at, &mut self.rng, Step::Client(Errand::Ask(*task)));
             }
         }
         self.requests[index].answer = Some(ids);
@@ -192,12 +209,19 @@ impl World {
     }
 
     /// A cancel was answered.
-    pub(crate) fn cancel_answered(&mut self, task: TaskId, outcome: Result<TaskState, Refusal>) -> Checked {
+    pub(crate) fn cancel_answered(
+        &mut self,
+        task: TaskId,
+        outcome: Result<TaskState, Refusal>,
+    ) -> Checked {
         self.trace(format_args!("cancel of {task}: {outcome:?}"));
         match outcome {
             Ok(state) => self.truth_cancelled(task, state.status),
             Err(refusal) if refusal.code == ErrorCode::NotFound => self.truth_is_final(task),
-            Err(refusal) => broken("client", format!("a cancel was refused: {}", refusal.detail)),
+            Err(refusal) => broken(
+                "client",
+                format!("a cancel was refused: {}", refusal.detail),
+            ),
         }
     }
 }

@@ -65,7 +65,11 @@ impl Clock {
         if self.frozen.is_some() {
             return false;
         }
-        self.frozen = Some(Freeze { since, until, asleep });
+        self.frozen = Some(Freeze {
+            since,
+            until,
+            asleep,
+        });
         true
     }
 

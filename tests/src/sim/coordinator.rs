@@ -138,12 +138,20 @@ impl World {
         };
         let reader = store.reader();
         let epoch = loaded.epoch;
-        self.trace(format_args!("the store is open, epoch {epoch}, {} tasks", loaded.tasks.len()));
+        self.trace(format_args!(
+            "the store is open, epoch {epoch}, {} tasks",
+            loaded.tasks.len()
+        ));
         self.truth_restored(&loaded, &*reader, now)?;
         if self.bugged(Bug::EpochNotRaised) {
             loaded.epoch = *self.first_epoch.get_or_insert(loaded.epoch);
         }
-        let core = Core::restore(self.coordinator.settings.clone(), loaded, now, self.rng.bits());
+        let core = Core::restore(
+            self.coordinator.settings.clone(),
+            loaded,
+            now,
+            self.rng.bits(),
+        );
         if let Err(why) = core.sanity_check() {
             return broken("core", format!("after a restart: {why}"));
         }
@@ -186,7 +194,9 @@ impl World {
     /// While the store is being reopened workers are sent away and requests have an unknown outcome.
     fn refuse(&mut self, input: Input) -> Checked {
         match input {
-            Input::Session(_, _, Some(conn)) => self.hang_up(conn, Side::Coordinator, ClosedBy::Failure),
+            Input::Session(_, _, Some(conn)) => {
+                self.hang_up(conn, Side::Coordinator, ClosedBy::Failure)
+            }
             Input::Session(..) => Ok(()),
             Input::Request(_, waiter) => self.unanswered(waiter),
         }
@@ -203,7 +213,8 @@ impl World {
 
     /// Everything that waits, then due deadlines, then the flush.
     pub(crate) fn turn(&mut self, life: u64) -> Checked {
-        if life != self.coordinator.life || self.coordinator.turn_at.is_none_or(|at| at > self.now) {
+        if life != self.coordinator.life || self.coordinator.turn_at.is_none_or(|at| at > self.now)
+        {
             return Ok(());
         }
         self.coordinator.turn_at = None;
@@ -278,7 +289,13 @@ impl World {
         };
         let confused = self.bugged(Bug::CloseOfOldStream) && event == SessionEvent::Closed;
         if confused && let Some(newer) = self.truth.newer_session(session) {
-            return self.decide(now, Event::Session { session: newer, event });
+            return self.decide(
+                now,
+                Event::Session {
+                    session: newer,
+                    event,
+                },
+            );
         }
         if !known {
             return Ok(());
@@ -437,15 +454,27 @@ impl World {
         self.coordinator.up = false;
         self.coordinator.life += 1;
         self.coordinator.turn_at = None;
-        self.coordinator.lane.clear();
-        if let Some(run) = self.coordinator.run.take() {
+        let mut waiters = Vec::new();
+        for input in std::mem::take(&mut self.coordinator.lane) {
+            if let Input::Request(_, waiter) = input {
+                waiters.push(waiter);
+            }
+        }
+        if let Some(mut run) = self.coordinator.run.take() {
+            waiters.extend(std::mem::take(&mut run.waiters).into_values());
             self.break_batch_off(run)?;
         }
         self.coordinator.disk.crash();
         for conn in self.conns.keys().copied().collect::<Vec<_>>() {
             self.vanish(conn, Side::Coordinator, silence)?;
         }
-        self.clients_cut_off()
+        for waiter in waiters {
+            self.unanswered(waiter)?;
+        }
+        let at = self.now + self.rng.between(100, self.chaos.downtime_ms);
+        let life = self.coordinator.life;
+        self.agenda.push(at, &mut self.rng, Step::Open(life));
+        Ok(())
     }
 
     /// The batch that was under way is durable, or torn, or never reached the disk.
@@ -488,7 +517,11 @@ fn stood_still(last: Now, now: Now) -> Option<u64> {
     let mono = now.mono.since(last.mono);
     let ahead = now.wall.since(last.wall);
     let back = last.wall.since(now.wall);
-    let apart = if back > 0 { mono + back } else { mono.abs_diff(ahead) };
+    let apart = if back > 0 {
+        mono + back
+    } else {
+        mono.abs_diff(ahead)
+    };
     if mono > TICK_MS + TOLERANCE_MS {
         return Some(mono.max(ahead));
     }

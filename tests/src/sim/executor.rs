@@ -4,7 +4,7 @@ use openclaw_common::code::ReasonCode;
 use openclaw_common::id::{LeaseId, TaskId};
 use openclaw_common::status::Outcome;
 use openclaw_proto::v1;
-use openclaw_worker::model::{Ended, Failure, Job};
+use openclaw_worker::model::{Demand, Ended, Failure, Job};
 use openclaw_worker::state::{Event, Finished, Kill, Progress};
 
 use super::agenda::{Phase, ProcId, Step};
@@ -20,6 +20,7 @@ const WEDGED_MS: u64 = 60_000;
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub(crate) task: TaskId,
+    pub(crate) demand: Demand,
     /// Awake time of its machine at which it began, and at which it ends.
     began: u64,
     pub(crate) ends: u64,
@@ -38,7 +39,10 @@ impl World {
     /// Starts the program of an attempt.
     pub(crate) fn start_program(&mut self, id: ProcId, job: Job) -> Checked {
         let Some(number) = number_in(&job.spec.parameters) else {
-            return broken("content", format!("{} has other parameters than were given", job.spec.task_id));
+            return broken(
+                "content",
+                format!("{} has other parameters than were given", job.spec.task_id),
+            );
         };
         self.truth_starts(id, &job, number)?;
         let Some(proc) = self.procs.get(&id) else {
@@ -47,16 +51,22 @@ impl World {
         let machine = proc.machine;
         let plan = self.plans[number].clone();
         let (lease, task) = (job.lease, job.spec.task_id);
-        if plan.nature == Nature::Unstartable && machine.is_multiple_of(2) {
+        if plan.nature == Nature::Unstartable && self.plans[number].refuses > 0 {
+            self.plans[number].refuses -= 1;
             let ended = Ended::not_started("no such program");
             return self.tell(id, Event::Ended(lease, Box::new(ended)));
         }
         let awake = self.machines[machine].clock.awake(self.now);
         let (outcome, exit_code) = self.fate(plan.nature);
         let limit = plan.timeout.unwrap_or(u64::MAX);
-        let (takes, outcome) = if plan.takes > limit { (limit, Outcome::Timeout) } else { (plan.takes, outcome) };
+        let (takes, outcome) = if plan.takes > limit {
+            (limit, Outcome::Timeout)
+        } else {
+            (plan.takes, outcome)
+        };
         let program = Program {
             task,
+            demand: job.spec.demand,
             began: awake,
             ends: awake + takes,
             outcome,
@@ -82,14 +92,20 @@ impl World {
     }
 
     fn program_step(&mut self, at: u64, id: ProcId, lease: LeaseId, phase: Phase, turn: u64) {
-        self.agenda.push(at, &mut self.rng, Step::Program(id, lease, phase, turn));
+        self.agenda
+            .push(at, &mut self.rng, Step::Program(id, lease, phase, turn));
     }
 
     /// How an undisturbed run ends.
     fn fate(&mut self, nature: Nature) -> (Outcome, Option<i32>) {
         match nature {
             Nature::Flaky if self.rng.percent(50) => {
-                let outcome = self.rng.pick(&[Outcome::Exit, Outcome::Signal, Outcome::BadOutput, Outcome::Exit]);
+                let outcome = self.rng.pick(&[
+                    Outcome::Exit,
+                    Outcome::Signal,
+                    Outcome::BadOutput,
+                    Outcome::Exit,
+                ]);
                 (outcome, Some(self.rng.pick(&[1, 75])))
             }
             Nature::Hopeless => (Outcome::Exit, Some(1)),
@@ -99,13 +115,23 @@ impl World {
     }
 
     /// Something becomes of a program.
-    pub(crate) fn program(&mut self, id: ProcId, lease: LeaseId, phase: Phase, turn: u64) -> Checked {
+    pub(crate) fn program(
+        &mut self,
+        id: ProcId,
+        lease: LeaseId,
+        phase: Phase,
+        turn: u64,
+    ) -> Checked {
         let Some(proc) = self.procs.get_mut(&id) else {
             return Ok(());
         };
         let machine = proc.machine;
         let awake = self.machines[machine].clock.awake(self.now);
-        let Some(program) = proc.programs.get_mut(&lease).filter(|program| program.turn == turn) else {
+        let Some(program) = proc
+            .programs
+            .get_mut(&lease)
+            .filter(|program| program.turn == turn)
+        else {
             return Ok(());
         };
         match phase {
@@ -143,7 +169,8 @@ impl World {
         let run_ms = awake.saturating_sub(program.began);
         if program.poison && run_ms >= 1_000 && program.outcome == Outcome::Succeeded {
             let at = self.now + self.rng.between(500, 5_000);
-            self.agenda.push(at, &mut self.rng, Step::Boot(proc.machine));
+            self.agenda
+                .push(at, &mut self.rng, Step::Boot(proc.machine));
             return self.kill_worker(id, false);
         }
         let ended = ended(lease, &program, run_ms);
@@ -155,24 +182,46 @@ impl World {
         let Some(proc) = self.procs.get_mut(&id) else {
             return Ok(());
         };
-        let Some(program) = proc.programs.get_mut(&kill.lease).filter(|program| !program.wedged) else {
+        let Some(program) = proc
+            .programs
+            .get_mut(&kill.lease)
+            .filter(|program| !program.wedged)
+        else {
             return Ok(());
         };
         let machine = proc.machine;
         let awake = self.machines[machine].clock.awake(self.now);
         let grace = if kill.now { 0 } else { GRACE_MS };
-        let patience = if program.stubborn { grace } else { self.rng.between(0, grace.min(500)) };
-        let dies = if program.wedges { patience + WEDGED_MS + 45_000 } else { patience + 20 };
+        let patience = if program.stubborn {
+            grace
+        } else {
+            self.rng.between(0, grace.min(500))
+        };
+        let dies = if program.wedges {
+            patience + WEDGED_MS + 45_000
+        } else {
+            patience + 20
+        };
         if program.ends > awake + dies || program.wedges {
             program.outcome = Outcome::Killed;
             program.exit_code = None;
             program.ends = awake + dies;
         }
         program.turn += 1;
-        let (turn, at, wedges) = (program.turn, self.now + program.ends.saturating_sub(awake), program.wedges);
+        let (turn, at, wedges) = (
+            program.turn,
+            self.now + program.ends.saturating_sub(awake),
+            program.wedges,
+        );
         self.program_step(at, id, kill.lease, Phase::End, turn);
         if wedges {
-            self.program_step(self.now + patience + WEDGED_MS, id, kill.lease, Phase::Wedged, turn);
+            self.program_step(
+                self.now + patience + WEDGED_MS,
+                id,
+                kill.lease,
+                Phase::Wedged,
+                turn,
+            );
         }
         Ok(())
     }
@@ -182,9 +231,11 @@ impl World {
         let Some(proc) = self.procs.get_mut(&id) else {
             return Ok(());
         };
-        proc.writing.insert(finished.lease, v1::TaskResult::from(finished));
+        proc.writing
+            .insert(finished.lease, v1::TaskResult::from(finished));
         let at = self.now + self.rng.between(0, 30);
-        self.agenda.push(at, &mut self.rng, Step::Spooled(id, finished.lease));
+        self.agenda
+            .push(at, &mut self.rng, Step::Spooled(id, finished.lease));
         Ok(())
     }
 
@@ -223,7 +274,11 @@ fn ended(lease: LeaseId, program: &Program, run_ms: u64) -> Ended {
     };
     Ended {
         outcome: program.outcome,
-        result: if succeeded { format!("{{\"lease\":\"{lease}\"}}") } else { String::new() },
+        result: if succeeded {
+            format!("{{\"lease\":\"{lease}\"}}")
+        } else {
+            String::new()
+        },
         outputs: Vec::new(),
         failure: (!succeeded).then_some(failure),
         run_ms,

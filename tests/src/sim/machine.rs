@@ -97,6 +97,12 @@ impl Machine {
             ..v1::Skill::default()
         };
         let skills = self.skills.iter().map(skill).collect();
-        openclaw_worker::convert::inventory(skills, self.tags.clone(), &self.pools, self.prefetch, false)
+        openclaw_worker::convert::inventory(
+            skills,
+            self.tags.clone(),
+            &self.pools,
+            self.prefetch,
+            false,
+        )
     }
 }

@@ -137,7 +137,10 @@ impl World {
         pipe.last = at;
         pipe.under_way.push_back((at, parcel));
         if pipe.under_way.len() > UNDER_WAY_MOST {
-            return broken("bounds", format!("more than {UNDER_WAY_MOST} messages under way on one stream"));
+            return broken(
+                "bounds",
+                format!("more than {UNDER_WAY_MOST} messages under way on one stream"),
+            );
         }
         self.agenda.push(at, &mut self.rng, Step::Deliver(conn, to));
         Ok(())
@@ -171,6 +174,7 @@ impl World {
         let blocked = self.blocked(machine, to);
         let retransmit = self.rng.between(0, RETRANSMIT_MS);
         let now = self.now;
+        let heard = self.bugged(super::bug::Bug::OldStreamHeard) && to == Side::Worker;
         let Some(stream) = self.conns.get_mut(&conn) else {
             return Ok(());
         };
@@ -183,13 +187,13 @@ impl World {
         };
         let due = (*at).max(pipe.hold);
         if due > now {
-            self.agenda.push(due, &mut self.rng, Step::Deliver(conn, to));
+            self.agenda
+                .push(due, &mut self.rng, Step::Deliver(conn, to));
             return Ok(());
         }
         let Some((_, parcel)) = pipe.under_way.pop_front() else {
             return Ok(());
         };
-        let heard = self.bugged(super::bug::Bug::OldStreamHeard) && to == Side::Worker;
         let open = stream.open_at(to);
         if !open && !(heard && matches!(parcel, Parcel::Down(_))) {
             return self.reset(conn, to.other());
@@ -289,7 +293,9 @@ impl World {
     pub(crate) fn streams_of(&self, machine: usize) -> Vec<ConnId> {
         self.conns
             .iter()
-            .filter(|(_, stream)| stream.machine == machine && (stream.worker_open || stream.coordinator_open))
+            .filter(|(_, stream)| {
+                stream.machine == machine && (stream.worker_open || stream.coordinator_open)
+            })
             .map(|(conn, _)| *conn)
             .collect()
     }

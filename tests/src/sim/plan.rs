@@ -17,7 +17,7 @@ pub(crate) enum Nature {
     Permanent,
     /// Runs longer than it may.
     Overtime,
-    /// Cannot be started on every other machine.
+    /// Cannot be started the first few times.
     Unstartable,
     /// Takes its worker's process down once it has run for 2 s.
     Poison,
@@ -34,11 +34,13 @@ pub(crate) struct Plan {
     pub(crate) takes: u64,
     pub(crate) timeout: Option<u64>,
     pub(crate) daemon: bool,
-    /// Nobody can run it.
-    pub(crate) nowhere: bool,
+    /// How often it still cannot be started.
+    pub(crate) refuses: u32,
     pub(crate) max_retries: u32,
     pub(crate) on_lost_fail: bool,
     pub(crate) tag: Option<&'static str>,
+    /// It takes the one licence of a machine.
+    pub(crate) licence: bool,
     spec: v1::TaskSpec,
 }
 
@@ -87,13 +89,18 @@ impl Plan {
         let mut plan = Self {
             nature,
             skill,
-            takes: if nature == Nature::Overtime { takes + 15_000 } else { takes },
+            takes: if nature == Nature::Overtime {
+                takes + 15_000
+            } else {
+                takes
+            },
             timeout,
             daemon,
-            nowhere,
+            refuses: if nature == Nature::Unstartable { 4 } else { 0 },
             max_retries: u32::try_from(rng.between(0, 4)).unwrap_or(0),
             on_lost_fail: !daemon && rng.percent(10),
             tag: rng.percent(8).then_some("big"),
+            licence: rng.percent(10),
             spec: v1::TaskSpec::default(),
         };
         plan.spec = plan.specify(number, rng);
@@ -110,14 +117,18 @@ impl Plan {
         };
         let priority = rng.between(1, 4);
         let mut resources = v1::Resources::default();
-        if rng.percent(10) {
+        if self.licence {
             resources.custom.insert("licence".to_owned(), 1);
         }
         if rng.percent(10) {
             resources.memory_bytes = 1 << 28;
         }
         // A few specifications are long enough to be stored in chunks.
-        let padding = if rng.percent(5) { "x".repeat(5_000) } else { String::new() };
+        let padding = if rng.percent(5) {
+            "x".repeat(5_000)
+        } else {
+            String::new()
+        };
         v1::TaskSpec {
             skill: self.skill.to_owned(),
             task_type: kind.into(),
@@ -133,7 +144,11 @@ impl Plan {
                 cap: Some(seconds(20_000)),
                 ..v1::RetryPolicy::default()
             }),
-            on_lost: if self.on_lost_fail { v1::OnLost::Fail.into() } else { v1::OnLost::Retry.into() },
+            on_lost: if self.on_lost_fail {
+                v1::OnLost::Fail.into()
+            } else {
+                v1::OnLost::Retry.into()
+            },
             ..v1::TaskSpec::default()
         }
     }

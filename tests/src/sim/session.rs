@@ -43,14 +43,21 @@ impl World {
         let session = SessionId(self.coordinator.sessions);
         match convert::hello(hello) {
             Ok(hello) => {
-                self.trace(format_args!("{conn:?} is {session:?}: Hello of {} holding {}", hello.process_id, leases(&hello.held)));
+                self.trace(format_args!(
+                    "{conn:?} is {session:?}: Hello of {} holding {}",
+                    hello.process_id,
+                    leases(&hello.held)
+                ));
                 if let Some(stream) = self.conns.get_mut(&conn) {
                     stream.session = Some(session);
                 }
                 let opened = SessionEvent::Opened(Box::new(hello));
                 self.drive(Input::Session(session, opened, Some(conn)))
             }
-            Err(refusal) => broken("protocol", format!("a true Hello was refused: {}", refusal.detail)),
+            Err(refusal) => broken(
+                "protocol",
+                format!("a true Hello was refused: {}", refusal.detail),
+            ),
         }
     }
 
@@ -58,10 +65,18 @@ impl World {
         let limits = &self.coordinator.greeting.limits;
         let inbound = match convert::inbound(message, limits) {
             Ok(inbound) => inbound,
-            Err(refusal) => return broken("protocol", format!("a true message was refused: {}", refusal.detail)),
+            Err(refusal) => {
+                return broken(
+                    "protocol",
+                    format!("a true message was refused: {}", refusal.detail),
+                );
+            }
         };
         if inbound.unknown > 0 {
-            return broken("protocol", format!("{conn:?} said something that means nothing to the coordinator"));
+            return broken(
+                "protocol",
+                format!("{conn:?} said something that means nothing to the coordinator"),
+            );
         }
         let Some(mut event) = inbound.event else {
             return Ok(());
@@ -95,7 +110,10 @@ impl World {
     }
 
     fn send_down(&mut self, conn: ConnId, message: Down) -> Checked {
-        let open = self.conns.get(&conn).is_some_and(|stream| stream.open_at(Side::Coordinator));
+        let open = self
+            .conns
+            .get(&conn)
+            .is_some_and(|stream| stream.open_at(Side::Coordinator));
         if open {
             self.send(conn, Side::Worker, Parcel::Down(Box::new(message)))?;
         }
@@ -125,25 +143,40 @@ impl World {
         };
         match run.waiters.remove(&id) {
             Some(waiter) => self.truth_answers(waiter, reply),
-            None => broken("driver", format!("an answer that nobody waits for: {reply:?}")),
+            None => broken(
+                "driver",
+                format!("an answer that nobody waits for: {reply:?}"),
+            ),
         }
     }
 
     fn carry_send(&mut self, session: SessionId, send: Send) -> Checked {
-        let Some(conn) = self.coordinator.run.as_ref().and_then(|run| run.sessions.get(&session).copied()) else {
+        let Some(conn) = self
+            .coordinator
+            .run
+            .as_ref()
+            .and_then(|run| run.sessions.get(&session).copied())
+        else {
             return Ok(());
         };
         match self.spoilt(send) {
             Some(Send::Welcome(welcome)) => {
-                let messages: Vec<Down> = convert::welcome(*welcome, session, &self.coordinator.greeting).collect();
+                let messages: Vec<Down> =
+                    convert::welcome(&welcome, session, &self.coordinator.greeting).collect();
                 self.send_all(conn, messages)
             }
             Some(Send::Offers { offer_seq, offers }) => self.send_offers(conn, offer_seq, &offers),
-            Some(Send::HeartbeatAck { seq }) => self.send_down(conn, Down::HeartbeatAck(v1::HeartbeatAck { seq })),
+            Some(Send::HeartbeatAck { seq }) => {
+                self.send_down(conn, Down::HeartbeatAck(v1::HeartbeatAck { seq }))
+            }
             Some(Send::Verdicts(list)) => self.send_all(conn, convert::verdicts(&list).collect()),
-            Some(Send::ResultAcks(list)) => self.send_all(conn, convert::result_acks(&list).collect()),
+            Some(Send::ResultAcks(list)) => {
+                self.send_all(conn, convert::result_acks(&list).collect())
+            }
             Some(Send::Revoke(list)) => self.send_all(conn, convert::revoke(&list).collect()),
-            Some(Send::Desired(desired)) => self.send_down(conn, Down::DesiredState(convert::desired(desired))),
+            Some(Send::Desired(desired)) => {
+                self.send_down(conn, Down::DesiredState(convert::desired(desired)))
+            }
             Some(Send::LeavingAck { last_offer_seq }) => {
                 self.send_down(conn, Down::LeavingAck(v1::LeavingAck { last_offer_seq }))
             }
@@ -161,11 +194,16 @@ impl World {
         };
         match self.bug {
             Some(Bug::SendResultAsForget) => {
-                for (_, verdict) in verdicts.iter_mut().filter(|(_, verdict)| *verdict == Verdict::SendResult) {
+                for (_, verdict) in verdicts
+                    .iter_mut()
+                    .filter(|(_, verdict)| *verdict == Verdict::SendResult)
+                {
                     *verdict = Verdict::Forget;
                 }
             }
-            Some(Bug::SupersededSpared) => verdicts.retain(|(_, verdict)| *verdict != Verdict::KillAndForget),
+            Some(Bug::SupersededSpared) => {
+                verdicts.retain(|(_, verdict)| *verdict != Verdict::KillAndForget)
+            }
             Some(Bug::CancelNotSent) => verdicts.retain(|(_, verdict)| *verdict != Verdict::Kill),
             _ => {}
         }
@@ -189,7 +227,12 @@ impl World {
             self.truth.check_offer_is_durable(offer.lease)?;
             let task_spec = match run.reader.spec(offer.task) {
                 Ok(Some(spec)) => spec,
-                Ok(None) => return broken("durable", format!("{} is offered and has no specification", offer.task)),
+                Ok(None) => {
+                    return broken(
+                        "durable",
+                        format!("{} is offered and has no specification", offer.task),
+                    );
+                }
                 Err(error) => return broken("store", error.to_string()),
             };
             wire.push(v1::Offer {
@@ -199,7 +242,10 @@ impl World {
             });
         }
         let list: Vec<String> = offers.iter().map(|offer| offer.lease.to_string()).collect();
-        self.trace(format_args!("offers {offer_seq} on {conn:?}: {}", list.join(" ")));
+        self.trace(format_args!(
+            "offers {offer_seq} on {conn:?}: {}",
+            list.join(" ")
+        ));
         self.send_down(
             conn,
             Down::Offers(v1::Offers {
@@ -229,7 +275,12 @@ impl World {
             Close::Refused(refusal) => match refusal.code {
                 ErrorCode::AlreadyExists => ClosedBy::Refusal(Exit::IdentityTaken),
                 ErrorCode::FailedPrecondition => ClosedBy::Incompatible,
-                code => return broken("identity", format!("a true worker was refused: {code}: {}", refusal.detail)),
+                code => {
+                    return broken(
+                        "identity",
+                        format!("a true worker was refused: {code}: {}", refusal.detail),
+                    );
+                }
             },
             Close::Protocol(what) => return broken("protocol", what),
         };
@@ -251,11 +302,21 @@ fn shown(event: &SessionEvent) -> String {
     };
     match event {
         SessionEvent::Heartbeat(beat) => {
-            format!("heartbeat {} seen {} holding {}", beat.seq, beat.seen_offer_seq, leases(&beat.held))
+            format!(
+                "heartbeat {} seen {} holding {}",
+                beat.seq,
+                beat.seen_offer_seq,
+                leases(&beat.held)
+            )
         }
         SessionEvent::Results(results) => {
-            let each = |result: &openclaw_core::model::AttemptResult| format!("{} {}", result.lease, result.outcome);
-            format!("results {}", results.iter().map(each).collect::<Vec<_>>().join(", "))
+            let each = |result: &openclaw_core::model::AttemptResult| {
+                format!("{} {}", result.lease, result.outcome)
+            };
+            format!(
+                "results {}",
+                results.iter().map(each).collect::<Vec<_>>().join(", ")
+            )
         }
         SessionEvent::Updates { started, .. } => format!("started {}", list(started)),
         SessionEvent::Released { leases, reason } => format!("released {} {reason}", list(leases)),

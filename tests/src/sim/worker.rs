@@ -10,7 +10,9 @@ use openclaw_common::time::Now;
 use openclaw_proto::v1;
 use openclaw_proto::v1::connect_response::Message as Down;
 use openclaw_worker::convert;
-use openclaw_worker::state::{Closed, ClosedBy, Effects, Event, Exit, Finished, Message, Options, State};
+use openclaw_worker::state::{
+    Closed, ClosedBy, Effects, Event, Exit, Finished, Message, Options, State,
+};
 
 use super::agenda::{ProcId, Step};
 use super::bug::Bug;
@@ -77,25 +79,37 @@ impl World {
             drain_timeout_ms: 30_000,
             remembered: host.dir.remembered,
         };
-        let found: Vec<Finished> = host.dir.spool.values().cloned().filter_map(|row| row.try_into().ok()).collect();
+        let found: Vec<Finished> = host
+            .dir
+            .spool
+            .values()
+            .cloned()
+            .filter_map(|row| row.try_into().ok())
+            .collect();
         if found.len() != host.dir.spool.len() {
             return broken("spool", "a result on disk cannot be read");
         }
-        self.trace(format_args!("{process_id} starts, {} results on disk", found.len()));
-        self.procs.insert(id, Process {
-            machine,
-            id: process_id,
-            state: State::new(options),
-            conn: None,
-            dial: 0,
-            programs: BTreeMap::new(),
-            origin,
-            last,
-            tick_at: None,
-            pumping: false,
-            writing: BTreeMap::new(),
-            stopping: false,
-        });
+        self.trace(format_args!(
+            "{process_id} starts, {} results on disk",
+            found.len()
+        ));
+        self.procs.insert(
+            id,
+            Process {
+                machine,
+                id: process_id,
+                state: State::new(options),
+                conn: None,
+                dial: 0,
+                programs: BTreeMap::new(),
+                origin,
+                last,
+                tick_at: None,
+                pumping: false,
+                writing: BTreeMap::new(),
+                stopping: false,
+            },
+        );
         if !self.bugged(Bug::SpoolIgnored) {
             self.tell(id, Event::SpoolLoaded(found))?;
         }
@@ -112,7 +126,10 @@ impl World {
         host.proc = None;
         if !silence {
             // Programs go on until somebody ends them.
-            let left = proc.programs.iter().map(|(lease, program)| (*lease, program.task, program.ends));
+            let left = proc
+                .programs
+                .iter()
+                .map(|(lease, program)| (*lease, program.task, program.ends));
             host.leftovers.extend(left);
         }
         for conn in self.streams_of(proc.machine) {
@@ -123,20 +140,37 @@ impl World {
 
     /// Something happens to a worker.
     pub(crate) fn tell(&mut self, id: ProcId, event: Event) -> Checked {
+        self.read_clocks(id, event == Event::Tick)?;
+        let Some(proc) = self.procs.get(&id) else {
+            return Ok(());
+        };
+        let now = self.worker_now(proc);
+        self.handle(id, now, event)
+    }
+
+    /// Before anything else a worker sees whether its machine has slept; that may end the stream which the next
+    /// message is of, or the dial which the next step is of.
+    fn read_clocks(&mut self, id: ProcId, tick: bool) -> Checked {
+        let late = self.bugged(Bug::SleepNoticedLate) && !tick;
         let Some(proc) = self.procs.get(&id) else {
             return Ok(());
         };
         let now = self.worker_now(proc);
         let gap = slept(proc.last, now);
-        let late = self.bugged(Bug::SleepNoticedLate) && event != Event::Tick;
-        if let Some(gap_ms) = gap.filter(|_| !late) {
-            self.trace(format_args!("{} slept {gap_ms} ms", self.procs[&id].id));
-            self.handle(id, now, Event::Resumed { gap_ms })?;
+        if late && gap.is_some() {
+            return Ok(());
         }
-        if let Some(proc) = self.procs.get_mut(&id).filter(|_| !late || gap.is_none()) {
+        if let Some(proc) = self.procs.get_mut(&id) {
             proc.last = now;
         }
-        self.handle(id, now, event)
+        match gap {
+            Some(gap_ms) => {
+                let who = self.shown_proc(id);
+                self.trace(format_args!("{who} slept {gap_ms} ms"));
+                self.handle(id, now, Event::Resumed { gap_ms })
+            }
+            None => Ok(()),
+        }
     }
 
     fn handle(&mut self, id: ProcId, now: Now, event: Event) -> Checked {
@@ -165,7 +199,10 @@ impl World {
             .filter(|held| held.state == openclaw_worker::state::LeaseState::Queued)
             .count();
         if queued > 2 * room + HELD_SLACK {
-            return broken("bounds", format!("{} has queued {queued} attempts", proc.id));
+            return broken(
+                "bounds",
+                format!("{} has queued {queued} attempts", proc.id),
+            );
         }
         Ok(())
     }
@@ -193,7 +230,10 @@ impl World {
             }
         }
         if fx.spool_aside.is_some() {
-            return broken("identity", "there is only one cluster, and a worker saw another");
+            return broken(
+                "identity",
+                "there is only one cluster, and a worker saw another",
+            );
         }
         if fx.remember.is_some() {
             self.machines[machine].dir.remembered = fx.remember;
@@ -213,13 +253,23 @@ impl World {
             return Ok(());
         };
         let machine = proc.machine;
-        self.trace(format_args!("{} exits: {exit:?}", proc.id));
+        self.trace(format_args!("{id:?} exits: {exit:?}"));
         if exit != Exit::Stopped {
             let host = &mut self.machines[machine];
             host.retired = true;
-            let rival = self.machines.iter().filter(|other| other.dir.uid == self.machines[machine].dir.uid).count();
+            let rival = self
+                .machines
+                .iter()
+                .filter(|other| other.dir.uid == self.machines[machine].dir.uid)
+                .count();
             if rival < 2 {
-                return broken("identity", format!("{} was sent away for good without a rival", self.machines[machine].name));
+                return broken(
+                    "identity",
+                    format!(
+                        "{} was sent away for good without a rival",
+                        self.machines[machine].name
+                    ),
+                );
             }
         }
         self.kill_worker(id, false)?;
@@ -277,17 +327,21 @@ impl World {
         let at = self.now + self.rng.between(latency, 3 * latency);
         self.agenda.push(at, &mut self.rng, Step::Connect(id, dial));
         let late = self.now + WELCOME_MS;
-        self.agenda.push(late, &mut self.rng, Step::DialTimeout(id, dial));
+        self.agenda
+            .push(late, &mut self.rng, Step::DialTimeout(id, dial));
         Ok(())
     }
 
     /// The dial reaches the coordinator: Hello is composed now.
     pub(crate) fn connect(&mut self, id: ProcId, dial: u64) -> Checked {
+        self.read_clocks(id, false)?;
         let Some(proc) = self.procs.get(&id).filter(|proc| proc.dial == dial) else {
             return Ok(());
         };
         let machine = proc.machine;
-        if self.blocked(machine, Side::Worker).is_some() || self.blocked(machine, Side::Coordinator).is_some() {
+        if self.blocked(machine, Side::Worker).is_some()
+            || self.blocked(machine, Side::Coordinator).is_some()
+        {
             return Ok(());
         }
         if !self.coordinator.up {
@@ -303,12 +357,18 @@ impl World {
         let now = self.machines[machine].clock.now(self.now, proc.origin);
         let part = proc.state.compose_hello(now);
         let host = &self.machines[machine];
-        let hello = convert::hello(&part, &host.about(&proc.id), v1::NodeLoad::default(), host.inventory());
+        let hello = convert::hello(
+            &part,
+            &host.about(&proc.id),
+            v1::NodeLoad::default(),
+            host.inventory(),
+        );
         self.send(conn, Side::Coordinator, Parcel::Up(Box::new(hello)))
     }
 
     /// A dial without a Welcome is given up.
     pub(crate) fn dial_timeout(&mut self, id: ProcId, dial: u64) -> Checked {
+        self.read_clocks(id, false)?;
         let waits = |proc: &&Process| proc.dial == dial && !proc.state.is_open();
         if self.procs.get(&id).filter(waits).is_none() {
             return Ok(());
@@ -334,7 +394,13 @@ impl World {
     }
 
     /// The worker's end of a stream has ended.
-    pub(crate) fn worker_stream_ended(&mut self, id: ProcId, conn: ConnId, by: ClosedBy) -> Checked {
+    pub(crate) fn worker_stream_ended(
+        &mut self,
+        id: ProcId,
+        conn: ConnId,
+        by: ClosedBy,
+    ) -> Checked {
+        self.read_clocks(id, false)?;
         if self.procs.get(&id).and_then(|proc| proc.conn) != Some(conn) {
             return Ok(());
         }
@@ -347,16 +413,25 @@ impl World {
         let Some(id) = self.conns.get(&conn).map(|stream| stream.proc) else {
             return Ok(());
         };
+        self.read_clocks(id, false)?;
+        let current = self.procs.get(&id).and_then(|proc| proc.conn) == Some(conn);
+        if !current && !self.bugged(Bug::OldStreamHeard) {
+            return Ok(());
+        }
         match parcel {
             Parcel::Down(message) => {
                 self.vouch(conn, &message);
-                self.trace(format_args!("{} hears {}", self.shown_proc(id), shown(&message)));
+                let who = self.shown_proc(id);
+                self.trace(format_args!("{who} hears {}", shown(&message)));
                 let response = v1::ConnectResponse {
                     message: Some(*message),
                 };
                 match convert::event(response) {
                     Ok(Some(event)) => self.tell(id, event),
-                    Ok(None) => broken("protocol", "the coordinator said something that means nothing to the worker"),
+                    Ok(None) => broken(
+                        "protocol",
+                        "the coordinator said something that means nothing to the worker",
+                    ),
                     Err(error) => broken("protocol", error.to_string()),
                 }
             }
@@ -389,6 +464,7 @@ impl World {
 
     /// The stream can take messages: what is said is composed now.
     pub(crate) fn pump(&mut self, id: ProcId) -> Checked {
+        self.read_clocks(id, false)?;
         let Some(proc) = self.procs.get_mut(&id) else {
             return Ok(());
         };
@@ -459,7 +535,11 @@ fn slept(last: Now, now: Now) -> Option<u64> {
     let mono = now.mono.since(last.mono);
     let ahead = now.wall.since(last.wall);
     let back = last.wall.since(now.wall);
-    let apart = if back > 0 { mono + back } else { mono.abs_diff(ahead) };
+    let apart = if back > 0 {
+        mono + back
+    } else {
+        mono.abs_diff(ahead)
+    };
     (apart > TOLERANCE_MS).then(|| apart.max(mono))
 }
 
@@ -468,7 +548,13 @@ fn shown(message: &Down) -> String {
     let verdicts = |list: &[v1::Verdict]| {
         let one = |verdict: &v1::Verdict| {
             let lease = verdict.lease.unwrap_or_default();
-            format!("{}.{}={:?}{}", lease.epoch, lease.counter, verdict.action(), if verdict.forget { "!" } else { "" })
+            format!(
+                "{}.{}={:?}{}",
+                lease.epoch,
+                lease.counter,
+                verdict.action(),
+                if verdict.forget { "!" } else { "" }
+            )
         };
         list.iter().map(one).collect::<Vec<_>>().join(" ")
     };
@@ -477,7 +563,11 @@ fn shown(message: &Down) -> String {
         list.iter().map(one).collect::<Vec<_>>().join(" ")
     };
     match message {
-        Down::Welcome(welcome) => format!("welcome {} {}", welcome.session_id, verdicts(&welcome.verdicts)),
+        Down::Welcome(welcome) => format!(
+            "welcome {} {}",
+            welcome.session_id,
+            verdicts(&welcome.verdicts)
+        ),
         Down::Offers(offers) => format!("offers {}", offers.offer_seq),
         Down::HeartbeatAck(ack) => format!("ack {}", ack.seq),
         Down::Verdicts(list) => format!("verdicts {}", verdicts(&list.verdicts)),

@@ -1,0 +1,163 @@
+//! The simulation: many seeds, the same result for the same seed, and planted mistakes that must be found.
+//!
+//! `SIM_SEED=42` replays one seed with its log; `SIM_BUG=SelfVouched` plants a mistake into it; `SIM_SEEDS=20000` runs
+//! more of them, `SIM_FROM=1000000` others.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use std::{env, thread};
+
+use openclaw_tests::sim::{self, Bug, Outcome, Plan};
+
+/// Seeds of an ordinary run.
+const SEEDS: u64 = 1_000;
+/// Lines shown of the run that failed.
+const SHOWN: usize = 150;
+/// Seeds within which a planted mistake has to be found.
+const FOUND_WITHIN: u64 = 300;
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}
+
+/// Runs seeds on all processors until one of them fails; the failing one with the lowest number.
+fn first_failure(
+    from: u64,
+    count: u64,
+    plan: impl Fn(u64) -> Plan + Sync,
+) -> Option<(u64, Outcome)> {
+    let next = AtomicU64::new(from);
+    let found: Mutex<Option<(u64, Outcome)>> = Mutex::new(None);
+    thread::scope(|scope| {
+        for _ in 0..threads() {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= from + count || found.lock().unwrap().is_some() {
+                        return;
+                    }
+                    let outcome = sim::run(plan(seed));
+                    if outcome.violation.is_some() {
+                        let mut found = found.lock().unwrap();
+                        if found.as_ref().is_none_or(|(other, _)| seed < *other) {
+                            *found = Some((seed, outcome));
+                        }
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    found.into_inner().unwrap()
+}
+
+/// What a person needs to see of a seed that failed.
+fn report(seed: u64, plan: Plan) -> String {
+    let again = sim::run(Plan {
+        watch: true,
+        ..plan
+    });
+    let skipped = again.lines.len().saturating_sub(SHOWN);
+    let what = again.violation.map_or_else(
+        || "it did not fail again".to_owned(),
+        |violation| violation.to_string(),
+    );
+    format!(
+        "{}\n\nseed {seed}: {what}\n({skipped} lines before these; all of it: SIM_SEED={seed} cargo test -p openclaw-tests --test simulation -- replay --nocapture)",
+        again.lines[skipped..].join("\n"),
+    )
+}
+
+#[test]
+fn every_rule_holds_in_calm_weather() {
+    let calm = |seed| Plan {
+        faults: false,
+        ..Plan::of(seed)
+    };
+    if let Some((seed, _)) = first_failure(0, 50, calm) {
+        panic!("{}", report(seed, calm(seed)));
+    }
+}
+
+#[test]
+fn every_rule_holds_whatever_breaks() {
+    let (from, count) = (
+        number("SIM_FROM").unwrap_or(0),
+        number("SIM_SEEDS").unwrap_or(SEEDS),
+    );
+    let began = Instant::now();
+    if let Some((seed, _)) = first_failure(from, count, Plan::of) {
+        panic!("{}", report(seed, Plan::of(seed)));
+    }
+    println!("{count} seeds in {:.1} s", began.elapsed().as_secs_f64());
+}
+
+#[test]
+fn a_seed_gives_the_same_run_every_time() {
+    for seed in 0..5 {
+        let (one, two) = (sim::run(Plan::of(seed)), sim::run(Plan::of(seed)));
+        assert_eq!(
+            (one.hash, one.steps, one.virtual_ms),
+            (two.hash, two.steps, two.virtual_ms),
+            "seed {seed}"
+        );
+    }
+    assert_ne!(sim::run(Plan::of(1)).hash, sim::run(Plan::of(2)).hash);
+}
+
+#[test]
+fn every_planted_mistake_is_found() {
+    let mut missed = Vec::new();
+    for bug in Bug::ALL {
+        let plan = |seed| Plan {
+            bug: Some(*bug),
+            ..Plan::of(seed)
+        };
+        match first_failure(0, FOUND_WITHIN, plan) {
+            Some((seed, outcome)) => {
+                println!("{bug:?}: seed {seed}, {}", outcome.violation.unwrap())
+            }
+            None => missed.push(*bug),
+        }
+    }
+    assert!(
+        missed.is_empty(),
+        "not found within {FOUND_WITHIN} seeds: {missed:?}"
+    );
+}
+
+/// Shows one seed, the one that `SIM_SEED` names.
+#[test]
+fn replay() {
+    let Some(seed) = number("SIM_SEED") else {
+        return;
+    };
+    let wanted = env::var("SIM_BUG").ok();
+    let bug = Bug::ALL
+        .iter()
+        .copied()
+        .find(|bug| wanted.as_deref() == Some(&*format!("{bug:?}")));
+    let outcome = sim::run(Plan {
+        watch: true,
+        bug,
+        ..Plan::of(seed)
+    });
+    for line in &outcome.lines {
+        println!("{line}");
+    }
+    println!(
+        "seed {seed}: {} steps, {} s of virtual time, {} attempts, hash {:016x}",
+        outcome.steps,
+        outcome.virtual_ms / 1_000,
+        outcome.attempts,
+        outcome.hash
+    );
+    if let Some(violation) = outcome.violation {
+        panic!("seed {seed}: {violation}");
+    }
+}
