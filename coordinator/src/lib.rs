@@ -10,6 +10,7 @@ pub mod grpc;
 pub mod handle;
 pub mod limits;
 mod outbox;
+pub mod program;
 pub mod reply;
 pub mod run;
 pub mod serve;

@@ -223,7 +223,7 @@ async fn serve_all(
     let settings = &setup.settings;
     let streams = group.child();
     let local_names = listeners.local_names();
-    leave_token(setup, &local_names, token, handle);
+    leave_token(setup, &local_names, token, handle, group).await;
     let auth = Arc::new(Authenticator::new(
         token,
         &os_user(),
@@ -298,13 +298,38 @@ fn workers(
         .max_encoding_message_size(openclaw_proto::MAX_MESSAGE_BYTES)
 }
 
-/// Leaves the token where tools and workers of the same user look for it. Not being able to is no reason not to serve.
-fn leave_token(setup: &Setup, addresses: &[String], token: &ClusterToken, handle: &Handle) {
-    let (Some(profiles), Phase::Ready(run)) = (&setup.profiles, handle.health().phase) else {
+/// Leaves the token where tools and workers of the same user look for it, before anything is served; when the store
+/// is in trouble, as soon as it is open, for the entry names the cluster.
+async fn leave_token(
+    setup: &Setup,
+    addresses: &[String],
+    token: &ClusterToken,
+    handle: &Handle,
+    group: &TaskGroup,
+) {
+    let Some(profiles) = setup.profiles.clone() else {
         return;
     };
-    if let Err(error) = publish(profiles, addresses, token, run.cluster_id) {
-        tracing::warn!(%error, "the token is not in the profiles file; pass it to tools in OPENCLAW_CLUSTER_TOKEN");
+    let (addresses, token, writers) = (addresses.to_vec(), token.clone(), group.clone());
+    let mut phases = handle.phase_changes();
+    let leaving = async move {
+        let ready = |phase: &Phase| matches!(phase, Phase::Ready(_));
+        let Ok(Phase::Ready(run)) = phases.wait_for(ready).await.map(|phase| phase.clone()) else {
+            return;
+        };
+        let write = move || publish(&profiles, &addresses, &token, run.cluster_id);
+        let left = writers.spawn_blocking("profiles", write).await;
+        if let Ok(Err(error)) = left {
+            tracing::warn!(%error, "the token is not in the profiles file; pass it to tools in OPENCLAW_CLUSTER_TOKEN");
+        }
+    };
+    if handle.health().is_ready() {
+        leaving.await;
+    } else {
+        let stop = group.token();
+        drop(group.spawn("profiles", async move {
+            stop.run_until_cancelled(leaving).await
+        }));
     }
 }
 

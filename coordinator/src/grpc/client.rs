@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
 use openclaw_common::code::ErrorCode;
 use openclaw_common::id::TaskId;
 use openclaw_core::effect::Refusal;
@@ -88,13 +88,19 @@ impl Clients {
         Ok(accepted.into_iter().map(entry).collect())
     }
 
-    /// Ends a stream of answers when the server is to end.
+    /// Ends a stream of answers, in a way that is not mistaken for its proper end, when the server is to end.
     fn until_stop<T: Send + 'static>(
         &self,
-        answers: impl futures_util::Stream<Item = Result<T, Status>> + Send + 'static,
+        answers: impl Stream<Item = Result<T, Status>> + Send + 'static,
     ) -> StreamOf<T> {
+        let stop = self.stop.clone();
+        let last = stream::once(async move {
+            let text = "the coordinator is stopping; ask again when it is back";
+            stop.is_cancelled().then(|| Err(Status::unavailable(text)))
+        });
         answers
             .take_until(self.stop.clone().cancelled_owned())
+            .chain(last.filter_map(std::future::ready))
             .boxed()
     }
 }

@@ -78,6 +78,7 @@ pub fn hello(hello: v1::Hello) -> Result<Hello, Refusal> {
         inventory: inventory(hello.inventory.unwrap_or_default())?,
         held: held(&hello.held, &mut unknown)?,
         heartbeat_ms: u64::from(hello.heartbeat_interval_ms),
+        stream: hello.stream_number,
     })
 }
 
