@@ -70,6 +70,12 @@ function Test-Line([string]$file, [string]$pattern) {
     (Test-Path $file) -and [bool](Select-String -Path $file -Pattern $pattern -Quiet)
 }
 
+function Test-Online {
+    # What a program writes to its error stream is no error of this script.
+    $ErrorActionPreference = 'Continue'
+    [bool](& $cli -c $config node list --status online --quiet 2>$null)
+}
+
 # Worker first. Ctrl-C has reached both already; one that is still there after a while is ended hard, which costs nothing
 # that was acknowledged.
 function Stop-Cluster {
@@ -88,9 +94,9 @@ $cli = Join-Path $bin "openclaw-cluster$suffix"
 $code = 1
 try {
     $coordinator = Start-Program 'openclaw-coordinator' @()
-    if (-not (Wait-For 60 'openclaw-coordinator' $coordinator { Test-Line 'logs/openclaw-coordinator.console' '^cluster ".*http://' })) { return }
+    if (-not (Wait-For 60 'openclaw-coordinator' $coordinator { Test-Line 'logs/openclaw-coordinator.console' '^cluster ".*http://' })) { exit 1 }
     $worker = Start-Program 'openclaw-worker' @('--coordinator-host', '127.0.0.1')
-    if (-not (Wait-For 60 'openclaw-worker' $worker { [bool](& $cli -c $config node list --status online --quiet 2>$null) })) { return }
+    if (-not (Wait-For 60 'openclaw-worker' $worker { Test-Online })) { exit 1 }
 
     Write-Host ''
     & $cli -c $config skill list

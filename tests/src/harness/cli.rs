@@ -94,6 +94,10 @@ impl Answer {
     }
 
     /// The same answer; the test fails when the exit code differs.
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "the check is the point, the answer an extra"
+    )]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         self

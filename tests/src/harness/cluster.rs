@@ -8,12 +8,20 @@ use super::sandbox::Sandbox;
 use super::settings::Settings;
 use super::skills::install;
 
+/// A worker to be: its name, its settings, its test skills and the names they are given.
+#[derive(Debug)]
+struct Wanted {
+    name: String,
+    settings: Settings,
+    skills: Vec<(String, String)>,
+}
+
 /// What a cluster shall be.
 #[derive(Debug)]
 pub struct ClusterBuilder {
     settings: Settings,
     host: String,
-    workers: Vec<(String, Settings, Vec<(String, String)>)>,
+    workers: Vec<Wanted>,
 }
 
 /// A cluster of real programs; ends with the test. Fields in the order in which they are dropped.
@@ -109,8 +117,8 @@ impl Cluster {
 impl ClusterBuilder {
     /// Settings of all programs.
     #[must_use]
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = self.settings.and(&settings);
+    pub fn settings(mut self, settings: &Settings) -> Self {
+        self.settings = self.settings.and(settings);
         self
     }
 
@@ -127,8 +135,11 @@ impl ClusterBuilder {
         let skills = skills
             .iter()
             .map(|(skill, called)| ((*skill).to_owned(), (*called).to_owned()));
-        self.workers
-            .push((name.to_owned(), settings, skills.collect()));
+        self.workers.push(Wanted {
+            name: name.to_owned(),
+            settings,
+            skills: skills.collect(),
+        });
         self
     }
 
@@ -143,7 +154,12 @@ impl ClusterBuilder {
             sandbox,
             settings: self.settings,
         };
-        for (name, settings, skills) in self.workers {
+        for Wanted {
+            name,
+            settings,
+            skills,
+        } in self.workers
+        {
             let skills: Vec<(&str, &str)> = skills
                 .iter()
                 .map(|(skill, called)| (&**skill, &**called))

@@ -4,11 +4,7 @@
 //! them. Never: a cluster inside the test's own process, nor a fixed wait where a condition can be watched. What goes
 //! wrong here fails the test that uses it: a harness panics, and says with which logs.
 
-#![allow(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a harness fails the test it serves"
-)]
+#![expect(clippy::panic, reason = "a harness fails the test it serves")]
 
 mod binaries;
 mod checkout;

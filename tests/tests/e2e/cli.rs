@@ -21,13 +21,37 @@ async fn a_skill_runs_on_a_file_and_its_files_come_back() {
     let file = cluster.sandbox.path().join("notes.txt");
     std::fs::write(&file, "one two two\nthree three three\n").unwrap();
 
-    let answer = cli.call(&["run", "text-stats", "--input", file.to_str().unwrap(), "--param", "top=1", "--wait", "60s"]).await;
+    let answer = cli
+        .call(&[
+            "run",
+            "text-stats",
+            "--input",
+            file.to_str().unwrap(),
+            "--param",
+            "top=1",
+            "--wait",
+            "60s",
+        ])
+        .await;
     let result = answer.json(0);
     assert_eq!(result["words"], 6);
     assert_eq!(result["top"], json!([{"word": "three", "count": 3}]));
 
     let input = format!("a.txt={}", file.display());
-    let answer = cli.call(&["run", "behave", "--param", "how=well", "--input", &input, "--output-dir", "out", "--wait", "60s"]).await;
+    let answer = cli
+        .call(&[
+            "run",
+            "behave",
+            "--param",
+            "how=well",
+            "--input",
+            &input,
+            "--output-dir",
+            "out",
+            "--wait",
+            "60s",
+        ])
+        .await;
     assert_eq!(answer.json(0), json!({"well": true}));
     let copy = std::fs::read_to_string(cluster.sandbox.path().join("out/copy.txt")).unwrap();
     assert_eq!(copy, "one two two\nthree three three\n");
@@ -41,9 +65,13 @@ async fn exit_codes_say_how_it_ended() {
     let runs = Runs::in_folder(cluster.sandbox.path());
     let append = |seconds: &str, exit: &str| {
         vec![
-            "run".to_owned(), "append".to_owned(), "--max-retries".to_owned(), "0".to_owned(),
+            "run".to_owned(),
+            "append".to_owned(),
+            "--max-retries".to_owned(),
+            "0".to_owned(),
             "--params".to_owned(),
-            json!({"file": runs.path(), "seconds": seconds, "exit": exit, "fail_before": "0"}).to_string(),
+            json!({"file": runs.path(), "seconds": seconds, "exit": exit, "fail_before": "0"})
+                .to_string(),
         ]
     };
     let call = async |mut arguments: Vec<String>, more: &[&str]| {
@@ -54,15 +82,25 @@ async fn exit_codes_say_how_it_ended() {
     call(append("0", "0"), &[]).await.expect(0);
     let failed = call(append("0", "3"), &[]).await.expect(1);
     assert!(failed.err.contains("exit"), "{failed:?}");
-    call(append("0", "3"), &["--propagate-exit"]).await.expect(3);
+    call(append("0", "3"), &["--propagate-exit"])
+        .await
+        .expect(3);
     cli.call(&["run"]).await.expect(2);
-    cli.call(&["run", "no-such-skill", "--fail-if-unplaceable"]).await.expect(3);
+    cli.call(&["run", "no-such-skill", "--fail-if-unplaceable"])
+        .await
+        .expect(3);
 
-    let waiting = call(append("600", "0"), &["--wait", "300ms", "--json"]).await.json(4);
+    let waiting = call(append("600", "0"), &["--wait", "300ms", "--json"])
+        .await
+        .json(4);
     let id = waiting["task_id"].as_str().expect("an id").to_owned();
-    cli.call(&["task", "wait", &id, "--wait", "100ms"]).await.expect(4);
+    cli.call(&["task", "wait", &id, "--wait", "100ms"])
+        .await
+        .expect(4);
     cli.call(&["task", "cancel", &id]).await.expect(0);
-    cli.call(&["task", "wait", &id, "--wait", "30s"]).await.expect(5);
+    cli.call(&["task", "wait", &id, "--wait", "30s"])
+        .await
+        .expect(5);
     cluster.end().await;
 }
 
@@ -70,21 +108,35 @@ async fn exit_codes_say_how_it_ended() {
 async fn tasks_are_named_by_prefix_and_by_last() {
     let cluster = cluster().await;
     let cli = cluster.cli();
-    let id = cli.call(&["task", "submit", "echo", "--param", "text=hi", "-q"]).await.expect(0).out.trim().to_owned();
+    let id = cli
+        .call(&["task", "submit", "echo", "--param", "text=hi", "-q"])
+        .await
+        .expect(0)
+        .out
+        .trim()
+        .to_owned();
     assert!(id.starts_with("task_"), "{id}");
-    cli.call(&["task", "wait", "last", "--wait", "30s"]).await.expect(0);
+    cli.call(&["task", "wait", "last", "--wait", "30s"])
+        .await
+        .expect(0);
     let last = cli.call(&["task", "info", "last", "--json"]).await.json(0);
     let prefix = &id[..id.len() - 4];
     let by_prefix = cli.call(&["task", "info", prefix, "--json"]).await.json(0);
-    let bare = cli.call(&["task", "info", prefix.trim_start_matches("task_"), "--json"]).await.json(0);
+    let bare = cli
+        .call(&["task", "info", prefix.trim_start_matches("task_"), "--json"])
+        .await
+        .json(0);
     for task in [&last, &by_prefix, &bare] {
         assert_eq!(task["task_id"], id.as_str());
-        assert_eq!((&task["status"], &task["skill"]), (&json!("completed"), &json!("echo")));
+        assert_eq!(
+            (&task["status"], &task["skill"]),
+            (&json!("completed"), &json!("echo"))
+        );
     }
     cli.call(&["task", "info", "task_00"]).await.expect(7);
 
-    let list = cli.call(&["task", "list", "--json"]).await.json(0);
-    let text = list.to_string();
+    let listed = cli.call(&["task", "list", "--json"]).await.json(0);
+    let text = listed.to_string();
     assert!(text.contains(&id), "{text}");
     let nodes = cli.call(&["node", "list", "-q"]).await.expect(0).out;
     assert_eq!(nodes.lines().collect::<Vec<_>>(), ["own", "shipped"]);
@@ -92,8 +144,19 @@ async fn tasks_are_named_by_prefix_and_by_last() {
     for skill in ["append", "behave", "echo", "text-stats"] {
         assert!(skills.lines().any(|line| line == skill), "{skills}");
     }
-    let explained = cli.call(&["task", "submit", "no-such-skill", "-q"]).await.expect(0).out;
-    let text = cli.call(&["task", "explain", explained.trim()]).await.expect(0).out;
-    assert!(text.contains("NO_NODE_WITH_SKILL") || text.contains("no-such-skill"), "{text}");
+    let explained = cli
+        .call(&["task", "submit", "no-such-skill", "-q"])
+        .await
+        .expect(0)
+        .out;
+    let text = cli
+        .call(&["task", "explain", explained.trim()])
+        .await
+        .expect(0)
+        .out;
+    assert!(
+        text.contains("NO_NODE_WITH_SKILL") || text.contains("no-such-skill"),
+        "{text}"
+    );
     cluster.end().await;
 }

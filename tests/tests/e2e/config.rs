@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use openclaw_tests::harness::{Cli, Client, Cluster, Http, Process, Sandbox, Settings, checkout, free_port, spec, until};
+use openclaw_tests::harness::{
+    Cli, Client, Cluster, Http, Process, Sandbox, Settings, checkout, free_port, spec, until,
+};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -13,7 +15,9 @@ async fn the_shipped_file_starts_a_cluster_that_finds_itself() {
     // The port alone is not the file's: another cluster may run on this machine.
     let start = |name: &str| {
         let mut command = sandbox.program(name);
-        command.args(["--config", "config/config.yaml"]).current_dir(&project);
+        command
+            .args(["--config", "config/config.yaml"])
+            .current_dir(&project);
         command.env("OPENCLAW__COORDINATOR__PORT", port.to_string());
         Process::start(name, command, &project.join(format!("{name}.console")))
     };
@@ -25,23 +29,55 @@ async fn the_shipped_file_starts_a_cluster_that_finds_itself() {
     })
     .await;
     let mut worker = start("openclaw-worker");
-    let cli = Cli::new(&sandbox).in_folder(&project).env("OPENCLAW__COORDINATOR__PORT", port.to_string());
+    let cli = Cli::new(&sandbox)
+        .in_folder(&project)
+        .env("OPENCLAW__COORDINATOR__PORT", port.to_string());
     until("the worker to be online", async || {
-        let answer = cli.call(&["node", "list", "--status", "online", "-q"]).await;
+        let answer = cli
+            .call(&["node", "list", "--status", "online", "-q"])
+            .await;
         (!answer.out.trim().is_empty()).then_some(())
     })
     .await;
-    let arguments = ["run", "text-stats", "--input", "README.md", "--output-dir", "out", "--wait", "60s", "--json"];
+    let arguments = [
+        "run",
+        "text-stats",
+        "--input",
+        "README.md",
+        "--output-dir",
+        "out",
+        "--wait",
+        "60s",
+        "--json",
+    ];
     let task = cli.call(&arguments).await.json(0);
     let words = task["result"]["words"].as_u64().expect("a count of words");
     let text = fs::read_to_string(project.join("README.md")).expect("the README");
-    assert_eq!(task["result"]["lines"].as_u64(), Some(text.lines().count() as u64));
+    assert_eq!(
+        task["result"]["lines"].as_u64(),
+        Some(text.lines().count() as u64)
+    );
     assert!(words > 100, "{task}");
-    for path in ["data/cluster.db", "data/coordinator/token", "logs/coordinator.log", "logs/worker.log"] {
+    for path in [
+        "data/cluster.db",
+        "data/coordinator/token",
+        "logs/coordinator.log",
+        "logs/worker.log",
+    ] {
         assert!(project.join(path).exists(), "{path} is missing");
     }
-    assert!(worker.end(std::time::Duration::from_secs(45)).await.success());
-    assert!(coordinator.end(std::time::Duration::from_secs(15)).await.success());
+    assert!(
+        worker
+            .end(std::time::Duration::from_secs(45))
+            .await
+            .success()
+    );
+    assert!(
+        coordinator
+            .end(std::time::Duration::from_secs(15))
+            .await
+            .success()
+    );
     assert_eq!(sandbox.leftovers(), Vec::<String>::new());
 }
 
@@ -56,15 +92,21 @@ async fn a_worker_that_only_knows_the_nats_server_finds_the_coordinator_beside_i
     let settings = Settings::default()
         .with("coordinator.port", port)
         .with("communication.nats_url", "nats://127.0.0.2:4222");
-    let mut worker = openclaw_tests::harness::Worker::new(&cluster.sandbox, "b", settings, Some(token.clone()));
+    let mut worker =
+        openclaw_tests::harness::Worker::new(&cluster.sandbox, "b", settings, Some(token.clone()));
     worker.launch(&cluster.sandbox);
     let client = Client::new(&address, Some(&token));
     client.online("b").await;
-    let id = client.submit_one(spec("echo", &json!({"text": "hi"}))).await;
+    let id = client
+        .submit_one(spec("echo", &json!({"text": "hi"})))
+        .await;
     let task = client.wait(&id, std::time::Duration::from_secs(20)).await;
     assert_eq!(task.assigned_node, "b");
     let log = worker.process().console();
-    assert!(log.contains("127.0.0.2") && log.contains("nats_url"), "it does not say where it found it, and why:\n{log}");
+    assert!(
+        log.contains("127.0.0.2") && log.contains("nats_url"),
+        "it does not say where it found it, and why:\n{log}"
+    );
     worker.end().await;
     cluster.coordinator.end().await;
 }

@@ -6,16 +6,22 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use openclaw_proto::v1::{Task, TaskStatus};
-use openclaw_tests::harness::{Client, Cluster, Runs, Settings, parameters, spec, until, until_within};
+use openclaw_tests::harness::{
+    Client, Cluster, Runs, Settings, parameters, spec, until, until_within,
+};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_mins(3);
 const BATCH: usize = 4;
 
 /// 50 kills in the long form, fewer otherwise.
 fn kills() -> usize {
-    if std::env::var_os("OPENCLAW_TEST_FULL").is_some() { 50 } else { 10 }
+    if std::env::var_os("OPENCLAW_TEST_FULL").is_some() {
+        50
+    } else {
+        10
+    }
 }
 
 /// Submits small batches at a steady pace until told to stop.
@@ -32,7 +38,11 @@ impl Load {
         let stop = Arc::new(AtomicBool::new(false));
         let acknowledged = Arc::new(AtomicUsize::new(0));
         let ids = Arc::new(Mutex::new(BTreeSet::new()));
-        let (stopped, count, known) = (Arc::clone(&stop), Arc::clone(&acknowledged), Arc::clone(&ids));
+        let (stopped, count, known) = (
+            Arc::clone(&stop),
+            Arc::clone(&acknowledged),
+            Arc::clone(&ids),
+        );
         let task = tokio::spawn(async move {
             let mut pace = tokio::time::interval(Duration::from_millis(25));
             while !stopped.load(Ordering::Relaxed) {
@@ -41,11 +51,19 @@ impl Load {
                 // An error leaves open whether they were taken: such tasks are not counted as acknowledged.
                 if let Ok(accepted) = client.submit(tasks).await {
                     count.fetch_add(accepted.len(), Ordering::Relaxed);
-                    known.lock().unwrap().extend(accepted.into_iter().map(|one| one.task_id));
+                    known
+                        .lock()
+                        .unwrap()
+                        .extend(accepted.into_iter().map(|one| one.task_id));
                 }
             }
         });
-        Self { stop, acknowledged, ids, task }
+        Self {
+            stop,
+            acknowledged,
+            ids,
+            task,
+        }
     }
 
     /// Waits until that many more were acknowledged than now.
@@ -71,7 +89,10 @@ struct Pseudo(u64);
 
 impl Pseudo {
     fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap_or_default() % limit
     }
 }
@@ -85,29 +106,60 @@ fn is_final(status: TaskStatus) -> bool {
 async fn all_ended(client: &Client) -> BTreeMap<String, Task> {
     let all = until_within(LIMIT, "all tasks to end", async || {
         let all = client.all().await.ok()?;
-        all.iter().all(|task| is_final(task.status())).then_some(all)
+        all.iter()
+            .all(|task| is_final(task.status()))
+            .then_some(all)
     })
     .await;
-    all.into_iter().map(|task| (task.spec.clone().unwrap_or_default().task_id, task)).collect()
+    all.into_iter()
+        .map(|task| (task.spec.clone().unwrap_or_default().task_id, task))
+        .collect()
 }
 
 /// Acknowledged means known and completed; one end each; each recorded result is that of a run that really was.
-async fn check(client: &Client, acknowledged: &BTreeSet<String>, runs: &Runs) -> BTreeMap<String, Task> {
+async fn check(
+    client: &Client,
+    acknowledged: &BTreeSet<String>,
+    runs: &Runs,
+) -> BTreeMap<String, Task> {
     let all = all_ended(client).await;
-    let lost: Vec<&String> = acknowledged.iter().filter(|id| !all.contains_key(*id)).collect();
-    assert!(lost.is_empty(), "{} of {} acknowledged tasks lost: {lost:?}", lost.len(), acknowledged.len());
+    let lost: Vec<&String> = acknowledged
+        .iter()
+        .filter(|id| !all.contains_key(*id))
+        .collect();
+    assert!(
+        lost.is_empty(),
+        "{} of {} acknowledged tasks lost: {lost:?}",
+        lost.len(),
+        acknowledged.len()
+    );
     let lines: BTreeSet<String> = runs.lines().into_iter().collect();
     for id in all.keys() {
         let task = client.get(id).await.expect("known");
         assert_eq!(task.status(), TaskStatus::Completed, "{task:?}");
-        let ends = task.timeline.iter().filter(|step| is_final(step.status())).count();
+        let ends = task
+            .timeline
+            .iter()
+            .filter(|step| is_final(step.status()))
+            .count();
         assert_eq!(ends, 1, "recorded more than once: {task:?}");
         let line = format!("{id} {} {}", task.attempt, task.assigned_node);
-        assert!(lines.contains(&line), "the result recorded is not that of a run: {line}");
+        assert!(
+            lines.contains(&line),
+            "the result recorded is not that of a run: {line}"
+        );
         let result: Value = serde_json::from_str(&task.result).expect("a result in JSON");
-        assert_eq!(result, json!({"attempt": task.attempt, "node": task.assigned_node}), "another attempt's result");
+        assert_eq!(
+            result,
+            json!({"attempt": task.attempt, "node": task.assigned_node}),
+            "another attempt's result"
+        );
     }
-    let unknown: Vec<String> = runs.counts().into_keys().filter(|id| !all.contains_key(id)).collect();
+    let unknown: Vec<String> = runs
+        .counts()
+        .into_keys()
+        .filter(|id| !all.contains_key(id))
+        .collect();
     assert!(unknown.is_empty(), "ran although not recorded: {unknown:?}");
     all
 }
@@ -134,8 +186,15 @@ async fn killing_the_coordinator_again_and_again_loses_nothing_and_runs_nothing_
     }
     let acknowledged = load.end().await;
     let all = check(&client, &acknowledged, &runs).await;
-    let twice: Vec<_> = runs.counts().into_iter().filter(|(_, count)| *count > 1).collect();
-    assert!(twice.is_empty(), "the workers never stopped, yet these ran again: {twice:?}");
+    let twice: Vec<_> = runs
+        .counts()
+        .into_iter()
+        .filter(|(_, count)| *count > 1)
+        .collect();
+    assert!(
+        twice.is_empty(),
+        "the workers never stopped, yet these ran again: {twice:?}"
+    );
     println!(
         "coordinator: {} kills, {} tasks acknowledged, {} recorded, 0 lost, 0 twice",
         kills(),
@@ -148,7 +207,7 @@ async fn killing_the_coordinator_again_and_again_loses_nothing_and_runs_nothing_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killing_workers_again_and_again_loses_nothing_and_records_nothing_twice() {
     let mut cluster = Cluster::builder()
-        .settings(Settings::short_leases())
+        .settings(&Settings::short_leases())
         .worker("one", Settings::default(), &append())
         .worker("two", Settings::default(), &append())
         .start()
@@ -177,13 +236,33 @@ async fn killing_workers_again_and_again_loses_nothing_and_records_nothing_twice
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_worker_leaves_no_process_behind() {
-    let mut cluster = Cluster::builder().worker("one", Settings::default(), &append()).start().await;
+    let mut cluster = Cluster::builder()
+        .worker("one", Settings::default(), &append())
+        .start()
+        .await;
     let client = cluster.client();
     let runs = Runs::in_folder(cluster.sandbox.path());
-    let id = client.submit_one(spec("append", &parameters(&runs, 1000.0, 0, 0))).await;
+    let id = client
+        .submit_one(spec("append", &parameters(&runs, 1000.0, 0, 0)))
+        .await;
     client.running(&id).await;
-    let sleeps = |cluster: &Cluster| cluster.sandbox.leftovers().into_iter().filter(|line| line.contains("sleep 1000")).count();
-    until("the process to run", async || (sleeps(&cluster) > 0).then_some(())).await;
+    let sleeps = |cluster: &Cluster| {
+        cluster
+            .sandbox
+            .leftovers()
+            .into_iter()
+            .filter(|line| line.contains("sleep 1000"))
+            .count()
+    };
+    until("the process to run", async || {
+        (sleeps(&cluster) > 0).then_some(())
+    })
+    .await;
     cluster.workers[0].kill();
-    until_within(Duration::from_secs(5), "the task's processes to be gone", async || (sleeps(&cluster) == 0).then_some(())).await;
+    until_within(
+        Duration::from_secs(5),
+        "the task's processes to be gone",
+        async || (sleeps(&cluster) == 0).then_some(()),
+    )
+    .await;
 }

@@ -1,6 +1,6 @@
 //! End-to-end tests: real programs, real processes, real sockets. `scripts/test.sh` builds the programs first.
 #![cfg(unix)]
-#![allow(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod cli;
 mod config;

@@ -18,14 +18,22 @@ impl Project {
     fn new() -> Self {
         let sandbox = Sandbox::new();
         let path = checkout(&sandbox);
-        Self { sandbox, path, port: free_port() }
+        Self {
+            sandbox,
+            path,
+            port: free_port(),
+        }
     }
 
     fn script(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new("bash");
         self.sandbox.clean(&mut command);
-        command.arg(self.path.join("scripts").join(name)).args(arguments);
-        command.env("OPENCLAW_BIN_DIR", binaries_dir()).env("OPENCLAW__COORDINATOR__PORT", self.port.to_string());
+        command
+            .arg(self.path.join("scripts").join(name))
+            .args(arguments);
+        command
+            .env("OPENCLAW_BIN_DIR", binaries_dir())
+            .env("OPENCLAW__COORDINATOR__PORT", self.port.to_string());
         command
     }
 
@@ -41,7 +49,13 @@ async fn once_runs_a_task_and_leaves_nothing_running() {
     let status = script.wait(LIMIT).await;
     let text = script.console();
     assert!(status.success(), "{status}:\n{text}");
-    for wanted in ["run text-stats --input README.md", "\"words\"", "NODE", "logs/coordinator.log", "stopped"] {
+    for wanted in [
+        "run text-stats --input README.md",
+        "\"words\"",
+        "NODE",
+        "logs/coordinator.log",
+        "stopped",
+    ] {
         assert!(text.contains(wanted), "`{wanted}` is missing in:\n{text}");
     }
     assert_eq!(project.sandbox.leftovers(), Vec::<String>::new());
@@ -57,13 +71,20 @@ async fn it_runs_until_it_is_stopped_and_starts_only_once() {
     let mut script = project.start("quick_start.sh", &[], "first");
     until_within(LIMIT, "the cluster to run", async || {
         assert!(script.ended().is_none(), "{}", script.console());
-        script.console().contains("Ctrl-C stops the cluster").then_some(())
+        script
+            .console()
+            .contains("Ctrl-C stops the cluster")
+            .then_some(())
     })
     .await;
 
     let mut second = project.start("quick_start.sh", &[], "second");
     assert!(!second.wait(LIMIT).await.success());
-    assert!(second.console().contains("already running"), "{}", second.console());
+    assert!(
+        second.console().contains("already running"),
+        "{}",
+        second.console()
+    );
 
     let mut stop = project.start("stop.sh", &[], "stop");
     assert!(stop.wait(LIMIT).await.success(), "{}", stop.console());
@@ -73,7 +94,11 @@ async fn it_runs_until_it_is_stopped_and_starts_only_once() {
 
     let mut nothing = project.start("stop.sh", &[], "nothing");
     assert!(nothing.wait(LIMIT).await.success());
-    assert!(nothing.console().contains("nothing to stop"), "{}", nothing.console());
+    assert!(
+        nothing.console().contains("nothing to stop"),
+        "{}",
+        nothing.console()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -83,7 +108,10 @@ async fn a_port_in_use_is_said_clearly() {
     let mut script = project.start("quick_start.sh", &["--once"], "taken");
     assert!(!script.wait(LIMIT).await.success());
     let text = script.console();
-    assert!(text.contains("in use") && text.contains(&project.port.to_string()), "{text}");
+    assert!(
+        text.contains("in use") && text.contains(&project.port.to_string()),
+        "{text}"
+    );
     drop(taken);
     assert_eq!(project.sandbox.leftovers(), Vec::<String>::new());
 }
