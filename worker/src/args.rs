@@ -7,17 +7,24 @@ use openclaw_config::Overrides;
 
 const EXAMPLES: &str = "\
 Examples:
-  openclaw-worker                                   on the coordinator's machine, or one that has joined
-  openclaw-worker join mac.tail1234.ts.net:8888 -   joins a cluster; the token is read from standard input
+  openclaw-worker                             on the coordinator's machine, or one that has joined
+  openclaw-worker join mac:8888 -             join a cluster; the token is read from standard input
   openclaw-worker --node-id worker-macbook --tag laptop
   openclaw-worker -c config/config.yaml --coordinator-host 100.64.0.1 --max-concurrent-tasks 8
 
-The coordinator is looked for in this order: --coordinator-host, worker.coordinator, OPENCLAW_CLUSTER_ADDR or the
-address stored by `join`, coordinator.host, the host of communication.nats_url, this machine.
-The token comes from --token-file, OPENCLAW_CLUSTER_TOKEN, the coordinator's data on this machine, or what `join` stored.
+The coordinator is looked for in this order:
+  --coordinator-host; worker.coordinator; OPENCLAW_CLUSTER_ADDR or the address stored by `join`;
+  coordinator.host; the host of communication.nats_url; this machine.
+The token comes from:
+  --token-file; OPENCLAW_CLUSTER_TOKEN; the coordinator's data on this machine; what `join` stored.
 
-Exit codes: 0 stopped as asked, 1 other error, 2 wrong arguments, 77 the token is missing, wrong or not allowed,
-78 the settings are wrong, or this node's name or identity is in use elsewhere. Restarting does not help after 77 and 78.";
+Exit codes:
+  0   stopped as asked
+  1   another error
+  2   wrong arguments
+  77  the token is missing, wrong, or does not allow this
+  78  the settings are wrong, or this node's name or identity is in use elsewhere
+A restart does not help after 77 and 78.";
 
 /// Runs skills for an OpenClaw cluster.
 #[derive(Debug, Parser)]

@@ -24,6 +24,9 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const STREAM_WINDOW: u32 = 8 * 1024 * 1024;
 
+/// What is said when a connection ends before the first answer on it.
+const CLOSED_AT_ONCE: &str = "the connection was closed before an answer came; does it speak gRPC over plain HTTP/2, is this the coordinator's port?";
+
 /// Finds a coordinator among candidates.
 #[derive(Debug, Clone)]
 pub struct Dialer {
@@ -184,7 +187,9 @@ async fn channel(address: &Address, stream: TcpStream) -> Result<Channel, DialEr
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .take();
-        std::future::ready(stream.ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)))
+        std::future::ready(
+            stream.ok_or_else(|| io::Error::new(io::ErrorKind::NotConnected, CLOSED_AT_ONCE)),
+        )
     });
     endpoint
         .http2_keep_alive_interval(KEEPALIVE)

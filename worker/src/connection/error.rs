@@ -152,16 +152,22 @@ pub fn explain(status: &Status, dialed: &Dialed) -> String {
             "what answers at {} is no OpenClaw coordinator: {message}",
             dialed.candidate
         ),
-        code => format!("{who}: {message} ({code:?}){}", more(status)),
+        code => format!("{who}: {} ({code:?})", in_full(status)),
     }
 }
 
-/// What the library knows beyond the message.
-fn more(status: &Status) -> String {
-    status
-        .source()
-        .map(|source| format!(": {}", causes(source)))
-        .unwrap_or_default()
+/// The message with what the library knows beyond it.
+fn in_full(status: &Status) -> String {
+    let message = status.message();
+    match status.source().map(causes) {
+        Some(causes)
+            if message.contains(&causes) || causes.contains(message) && message.len() > 20 =>
+        {
+            message.to_owned()
+        }
+        Some(causes) => format!("{message}: {causes}"),
+        None => message.to_owned(),
+    }
 }
 
 /// An error with its causes, each once.

@@ -13,9 +13,6 @@ mod parts;
 mod turn;
 mod wait;
 
-#[cfg(test)]
-mod tests;
-
 pub use load::follow_load;
 pub use parts::{Offering, Parts};
 pub use turn::run;
