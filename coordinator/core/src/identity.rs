@@ -71,6 +71,21 @@ impl Core {
         }
     }
 
+    /// A Hello that was long on its way: its process has opened a newer stream since, and what it lists is no longer
+    /// true.
+    pub(crate) fn is_outdated(&self, hello: &Hello) -> bool {
+        let Some(key) = self.nodes.by_uid.get(&hello.uid) else {
+            return false;
+        };
+        let node = &self.nodes[*key];
+        let newest = match &node.challenger {
+            Some(other) if other.hello.process_id == hello.process_id => other.hello.stream,
+            _ if *node.process_id == *hello.process_id => node.stream,
+            _ => 0,
+        };
+        hello.stream > 0 && hello.stream <= newest
+    }
+
     fn incompatible(
         &mut self,
         now: Now,

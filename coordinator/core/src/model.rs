@@ -289,6 +289,8 @@ pub struct Hello {
     pub held: Vec<Held>,
     /// The heartbeat interval it is set to, in milliseconds.
     pub heartbeat_ms: u64,
+    /// Counts the streams of its process, from 1; 0: not told.
+    pub stream: u64,
 }
 
 /// A worker's sign of life.

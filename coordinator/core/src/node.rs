@@ -28,6 +28,8 @@ pub(crate) struct Node {
     pub(crate) secret_hash: [u8; 32],
     pub(crate) process_id: Arc<str>,
     pub(crate) pid: u32,
+    /// Number of the last welcomed stream of that process, as the worker counts; 0: not told.
+    pub(crate) stream: u64,
     pub(crate) build: Box<str>,
     pub(crate) facts: Arc<Facts>,
     pub(crate) inventory: Arc<Inventory>,
@@ -98,6 +100,7 @@ impl Node {
             secret_hash: row.secret_hash,
             process_id: row.process_id,
             pid: 0,
+            stream: 0,
             build: row.build,
             facts: Arc::new(row.facts),
             inventory: row.inventory,

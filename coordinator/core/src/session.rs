@@ -28,6 +28,10 @@ impl Core {
         hello: Box<Hello>,
         fx: &mut Effects,
     ) {
+        if self.is_outdated(&hello) {
+            fx.closes.push((session, Close::Replaced));
+            return;
+        }
         match self.identify(now, session, &hello, fx) {
             Err(refusal) => fx.closes.push((session, Close::Refused(refusal))),
             Ok(None) => self.challenge(now, session, hello, fx),
@@ -73,6 +77,7 @@ impl Core {
         let node = &mut self.nodes[key];
         node.process_id = Arc::from(&*hello.process_id);
         node.pid = hello.pid;
+        node.stream = hello.stream;
         node.build = hello.build;
         node.facts = Arc::new(hello.facts);
         node.load = hello.load;

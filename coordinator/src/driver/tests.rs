@@ -152,6 +152,7 @@ fn worker(slots: u64) -> Hello {
         },
         held: Vec::new(),
         heartbeat_ms: 5_000,
+        stream: 0,
     }
 }
 

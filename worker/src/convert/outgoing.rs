@@ -66,6 +66,7 @@ pub fn hello(
         held: part.held.iter().map(held).collect(),
         seen_epoch: part.seen_epoch,
         slept_ms: part.slept_ms,
+        stream_number: part.stream_number,
         heartbeat_interval_ms: about.heartbeat_interval_ms,
     }))
 }

@@ -22,7 +22,9 @@ impl State {
         if let Link::Dialing { hello_at } = &mut self.link {
             *hello_at = Some(now.mono);
         }
+        self.streams += 1;
         HelloPart {
+            stream_number: self.streams,
             cluster: self.remembered.map(|known| known.cluster),
             seen_epoch: self.remembered.map_or(0, |known| known.epoch),
             held: held(&self.attempts),

@@ -41,6 +41,8 @@ pub struct State {
     /// Tries since the last stream that lived.
     pub(super) failures: u32,
     pub(super) slept_ms: u64,
+    /// Times that Hello was composed.
+    pub(super) streams: u64,
     pub(super) attempts: BTreeMap<LeaseId, Attempt>,
     /// Queued attempts that may start, in the order of their offers.
     pub(super) ready: BTreeMap<u64, LeaseId>,
@@ -71,6 +73,7 @@ impl State {
             following: Following::default(),
             failures: 0,
             slept_ms: 0,
+            streams: 0,
             attempts: BTreeMap::new(),
             ready: BTreeMap::new(),
             next_order: 0,

@@ -53,6 +53,8 @@ pub struct Finished {
 /// The part of Hello that the state knows; composed when it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HelloPart {
+    /// Counts the streams of this process, from 1.
+    pub stream_number: u64,
     /// The cluster last served.
     pub cluster: Option<ClusterId>,
     /// Highest epoch seen of it.

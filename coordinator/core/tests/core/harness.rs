@@ -206,6 +206,7 @@ pub(crate) fn worker(name: &'static str, skills: &[&str], slots: u64) -> Hello {
         },
         held: Vec::new(),
         heartbeat_ms: 5_000,
+        stream: 0,
     }
 }
 

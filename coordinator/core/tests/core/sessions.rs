@@ -36,6 +36,27 @@ fn the_same_process_replaces_its_own_stream() {
 }
 
 #[test]
+fn a_hello_that_was_long_on_its_way_is_not_taken_for_a_newer_one() {
+    let mut world = world();
+    let numbered = |stream| Hello {
+        stream,
+        ..worker("n", &["echo"], 5)
+    };
+    let node = world.join(numbered(2));
+    let id = world.submit(task("echo"));
+    let lease = world.one_offer(&node).lease;
+    // The first dial of the same process arrives only now; it knows nothing of the offer.
+    let late = world.open(numbered(1));
+    assert!(world.closes.contains(&(late, Close::Replaced)));
+    assert_eq!(world.live(id).lease, Some(lease), "nothing is given up");
+    // Nor does it count when the newer stream has ended meanwhile.
+    world.disconnect(&node);
+    world.open(numbered(1));
+    assert_eq!(world.live(id).lease, Some(lease));
+    assert_eq!(world.node("n").status, NodeStatus::Offline);
+}
+
+#[test]
 fn a_second_process_is_refused_while_the_first_one_lives() {
     let mut world = world();
     let node = world.join(worker("n", &["echo"], 5));

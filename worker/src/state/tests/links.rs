@@ -132,6 +132,17 @@ fn whoever_slept_reconnects_at_once_and_tells_how_long() {
 }
 
 #[test]
+fn each_hello_has_a_higher_number_than_the_one_before() {
+    let mut worker = Worker::connected();
+    let first = worker.state.compose_hello(worker.now).stream_number;
+    worker.lose_stream();
+    assert_eq!(
+        worker.state.compose_hello(worker.now).stream_number,
+        first + 1
+    );
+}
+
+#[test]
 fn an_older_epoch_of_its_cluster_is_refused() {
     let mut worker = Worker::remembering(HOME, 9);
     worker.on(Event::Welcomed(Box::new(welcome(8))));
