@@ -3,6 +3,7 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use humantime::format_duration;
 use openclaw_common::code::ReasonCode;
 use openclaw_common::status::Outcome;
 
@@ -83,14 +84,17 @@ pub(super) fn cut_short(cause: Cause, wanted: Wanted) -> (Outcome, Failure) {
             Outcome::Timeout,
             failure(
                 ReasonCode::Timeout,
-                format!("ran longer than its timeout of {limit:?}"),
+                format!("ran longer than its timeout of {}", format_duration(limit)),
             ),
         ),
         Cause::Limit(Limit::Progress(limit)) => (
             Outcome::ProgressTimeout,
             failure(
                 ReasonCode::ProgressTimeout,
-                format!("made no progress for its progress timeout of {limit:?}"),
+                format!(
+                    "made no progress for its progress timeout of {}",
+                    format_duration(limit)
+                ),
             ),
         ),
         Cause::Wanted if wanted.asked => (

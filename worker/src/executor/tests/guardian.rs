@@ -65,6 +65,38 @@ fn worker_process() {
     });
 }
 
+/// Starts processes that stay, one after the other, as fast as it can, until it is killed.
+#[test]
+fn busy_worker_process() {
+    use std::io::Write;
+    if std::env::var_os(HELPER).is_none_or(|role| role != "busy-worker") {
+        return;
+    }
+    let data = PathBuf::from(std::env::var_os("OPENCLAW_TEST_DATA").unwrap());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut settings = Settings::new(data.clone(), "test-node".into());
+        settings.allow_commands = true;
+        let guardian = Guardian::start(&data, guardian_command()).unwrap();
+        let rig = Rig {
+            executor: Executor::new(settings, guardian, TaskGroup::new()),
+            ..Rig::new()
+        };
+        let mut running = Vec::new();
+        for number in 0..200 {
+            let script = "setsid sleep 600 & sleep 600 & sleep 600";
+            let mut attempt = rig.start(rig.shell(script), Runnable::Command);
+            if number == 0 {
+                attempt.started().await;
+                std::io::stdout().write_all(b"\nrunning\n").unwrap();
+            }
+            running.push(attempt);
+            tokio::task::yield_now().await;
+        }
+        std::future::pending::<()>().await;
+    });
+}
+
 /// A worker with attempts under way, and their processes.
 fn worker(data: &Path, with_guardian: bool) -> (std::process::Child, Vec<i32>) {
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -221,5 +253,49 @@ fn a_guardian_that_cannot_start_is_named() {
             text.contains("cannot start the guardian process") && text.contains(program),
             "{text}"
         );
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_worker_that_is_killed_while_it_starts_tasks_leaves_no_process() {
+    use super::super::tree::processes::Marked;
+    for round in 0..8 {
+        let data = tempfile::tempdir().unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args([
+            "executor::tests::guardian::busy_worker_process",
+            "--exact",
+            "--nocapture",
+        ]);
+        command
+            .env(HELPER, "busy-worker")
+            .env("OPENCLAW_TEST_DATA", data.path());
+        let mut worker = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(worker.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap() == "running"));
+        // Not to hide a race but to hit it: another moment in every round.
+        tokio::time::sleep(Duration::from_millis(round * 7)).await;
+        worker.kill().unwrap();
+        worker.wait().unwrap();
+        let ledger = std::fs::read_to_string(data.path().join("run/ledger")).unwrap();
+        let header: serde_json::Value =
+            serde_json::from_str(ledger.lines().next().unwrap().trim()).unwrap();
+        let run = header["run"].as_str().unwrap();
+        let killed = Instant::now();
+        eventually("all are gone", || Marked::Run(run).find().is_empty()).await;
+        assert!(
+            killed.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            killed.elapsed()
+        );
+        // What was just being started gets its mark a moment later.
+        let later = Instant::now() + Duration::from_millis(300);
+        eventually("a moment has passed", || Instant::now() >= later).await;
+        assert!(Marked::Run(run).find().is_empty(), "round {round}");
     }
 }

@@ -4,11 +4,11 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio::process::{ChildStderr, ChildStdout};
 
 use super::Pipes;
-use super::processes::{self, ExitWatch};
+use super::processes::ExitWatch;
 
 /// What stands for a status that the system did not tell: exit code 255.
 const LOST: i32 = 0xff00;
@@ -70,12 +70,11 @@ impl Leader {
         }
     }
 
-    /// Whether it has ended at this moment. Reaps it only where there is no other way to see that.
-    pub(super) fn has_ended(&mut self) -> bool {
-        if self.status.is_none() && matches!(self.child, Child::Waited(_)) {
-            self.reap();
-        }
-        self.status.is_some() || !processes::is_alive(self.pid)
+    /// Whether it has ended at this moment. Does not reap it.
+    pub(super) fn has_ended(&self) -> bool {
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        // An error means that there is no such child any more.
+        self.status.is_some() || !matches!(waitid(WaitId::Pid(self.pid), look), Ok(None))
     }
 
     /// Reaps it if it has ended. Whether it is reaped now.

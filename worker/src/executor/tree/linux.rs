@@ -76,11 +76,6 @@ impl Stat {
     }
 }
 
-/// Whether a process runs, or will.
-pub(in super::super) fn is_alive(pid: Pid) -> bool {
-    stat(pid).is_some_and(Stat::is_alive)
-}
-
 /// The group of a process.
 pub(super) fn group_of(pid: Pid) -> Option<Pid> {
     Pid::from_raw(stat(pid)?.group)
@@ -195,10 +190,10 @@ impl Marked<'_> {
 
 /// The live members of a process group.
 pub(in super::super) fn live_members(group: Pid) -> Vec<Pid> {
-    let is_member = |pid: &Pid| {
-        stat(*pid).is_some_and(|stat| stat.group == group.as_raw_pid() && stat.is_alive())
-    };
-    all().filter(is_member).collect()
+    let is_member = |stat: Stat| stat.group == group.as_raw_pid() && stat.is_alive();
+    all()
+        .filter(|pid| stat(*pid).is_some_and(is_member))
+        .collect()
 }
 
 /// All processes but this one.

@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process_group};
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 
 use super::super::environ::MARK;
@@ -33,11 +33,6 @@ impl ExitWatch {
     pub(super) async fn ended(&self) {
         std::future::pending::<()>().await;
     }
-}
-
-/// Whether there is such a process.
-pub(in super::super) fn is_alive(pid: Pid) -> bool {
-    test_kill_process(pid).is_ok()
 }
 
 /// The group of a process.

@@ -76,7 +76,7 @@ impl Tree {
     }
 
     /// Whether the leader has ended at this moment.
-    pub(in super::super) fn leader_has_ended(&mut self) -> bool {
+    pub(in super::super) fn leader_has_ended(&self) -> bool {
         self.leader.has_ended()
     }
 
@@ -89,7 +89,7 @@ impl Tree {
     }
 
     /// Whether nothing of the tree is alive, without killing anything.
-    pub(in super::super) async fn has_ended(&mut self) -> bool {
+    pub(in super::super) async fn has_ended(&self) -> bool {
         if !self.leader.has_ended() {
             return false;
         }
