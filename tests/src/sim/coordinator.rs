@@ -222,11 +222,11 @@ impl World {
             return Ok(());
         }
         let now = self.coordinator_now();
-        let gap = stood_still(self.coordinator.last, now);
-        self.coordinator.last = now;
+        let last = std::mem::replace(&mut self.coordinator.last, now);
+        let gap = stood_still(last, now);
         if let Some(gap_ms) = gap {
             self.trace(format_args!("the coordinator stood still for {gap_ms} ms"));
-            self.truth_stalled(now);
+            self.truth_stalled(last, now);
             if !self.bugged(Bug::StallNotTold) {
                 self.decide(now, Event::Stalled { gap_ms })?;
             }

@@ -53,11 +53,13 @@ impl World {
         }
     }
 
-    /// The coordinator itself stood still: every lease begins anew.
-    pub(crate) fn truth_stalled(&mut self, now: Now) {
+    /// The coordinator itself stood still: every lease that had not run out before begins anew.
+    pub(crate) fn truth_stalled(&mut self, last: Now, now: Now) {
         let until = now.mono.plus(self.lease_ms());
         for known in self.truth.leases.values_mut() {
-            known.until = known.until.max(until);
+            if known.until > last.mono {
+                known.until = known.until.max(until);
+            }
         }
     }
 
