@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openclaw_config::Settings;
+use openclaw_proto::MAX_MESSAGE_BYTES;
 use openclaw_runtime::identity::{hostname, own_names};
 use openclaw_runtime::lock::{DataLock, LockError};
 use openclaw_runtime::profiles::ProfilesFile;
@@ -33,6 +34,8 @@ use crate::task_logs::TaskLogs;
 
 /// Names this program to others that want its data directory.
 const PROGRAM: &str = "openclaw-coordinator";
+/// What a message holds beside the items whose limits are counted.
+const ENVELOPE_BYTES: usize = 256 * 1024;
 /// How long workers are given to hear that they are sent away.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How long the last batch may take once nobody is connected any more.
@@ -275,9 +278,11 @@ fn clients(
         &settings.cluster.name,
         streams.token(),
     );
+    // What is over the limit for tasks is then told as such; the clients' own limit bounds what they take.
+    let room = handle.limits().request.max(MAX_MESSAGE_BYTES) + ENVELOPE_BYTES;
     ClientServer::new(clients)
-        .max_decoding_message_size(openclaw_proto::MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(openclaw_proto::MAX_MESSAGE_BYTES)
+        .max_decoding_message_size(room)
+        .max_encoding_message_size(usize::MAX)
 }
 
 fn workers(
@@ -293,9 +298,11 @@ fn workers(
     };
     let lease = settings.coordinator.heartbeat_timeout;
     let workers = Workers::new(handle.clone(), logs, greeting, lease, streams.clone());
+    let limits = handle.limits();
+    let largest = limits.result.saturating_add(limits.outputs);
     WorkerServer::new(workers)
-        .max_decoding_message_size(openclaw_proto::MAX_MESSAGE_BYTES)
-        .max_encoding_message_size(openclaw_proto::MAX_MESSAGE_BYTES)
+        .max_decoding_message_size(largest.max(MAX_MESSAGE_BYTES) + ENVELOPE_BYTES)
+        .max_encoding_message_size(usize::MAX)
 }
 
 /// Leaves the token where tools and workers of the same user look for it, before anything is served; when the store

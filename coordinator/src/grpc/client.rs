@@ -13,16 +13,15 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::convert::{self, words};
+use super::lists::{filter, page_that_fits, without_schemas};
 use super::{principal, reply, run_task, watch};
-use crate::handle::{Handle, TaskFilter, unknown};
+use crate::handle::{Handle, unknown};
 use crate::shared::Phase;
 use crate::task_logs::{self, LogQuery, TaskLogs};
 
 /// How long `WaitTask` waits when nothing is said, and at most.
 const WAIT: Duration = Duration::from_secs(30);
 const WAIT_MOST: Duration = Duration::from_mins(5);
-/// Tasks on a page when nothing is said.
-const PAGE: u32 = 100;
 
 /// Serves clients.
 #[derive(Debug, Clone)]
@@ -169,10 +168,7 @@ impl ClusterService for Clients {
     ) -> Answer<v1::ListTasksResponse> {
         let filter = filter(request.into_inner()).map_err(refused)?;
         let page = self.handle.page(filter).await.map_err(refused)?;
-        Ok(Response::new(v1::ListTasksResponse {
-            tasks: page.tasks.iter().map(convert::task_summary).collect(),
-            next_cursor: page.next.map(|id| id.to_string()).unwrap_or_default(),
-        }))
+        Ok(Response::new(page_that_fits(&page)))
     }
 
     async fn wait_task(
@@ -284,7 +280,7 @@ impl ClusterService for Clients {
             statuses.is_empty() || statuses.contains(&0) || statuses.contains(&node.status)
         };
         Ok(Response::new(v1::ListNodesResponse {
-            nodes: nodes.iter().filter(wanted).cloned().collect(),
+            nodes: nodes.iter().filter(wanted).map(without_schemas).collect(),
         }))
     }
 
@@ -343,38 +339,4 @@ impl ClusterService for Clients {
         }
         Ok(Response::new(cluster))
     }
-}
-
-fn filter(request: v1::ListTasksRequest) -> Result<TaskFilter, Refusal> {
-    let text = |text: String| Some(text.into_boxed_str()).filter(|text| !text.is_empty());
-    let statuses = request
-        .statuses()
-        .filter_map(words::from_task_status)
-        .collect();
-    let limit = if request.limit == 0 {
-        PAGE
-    } else {
-        request.limit
-    };
-    let mut filter = TaskFilter {
-        statuses,
-        since: convert::time("since", request.since.as_ref())?,
-        skill: text(request.skill),
-        node: text(request.node),
-        user: text(request.user_id),
-        batch: text(request.batch_id),
-        limit: usize::try_from(limit).unwrap_or(usize::MAX),
-        ..TaskFilter::default()
-    };
-    if !request.cursor.is_empty() {
-        let cursor = request.cursor.parse();
-        filter.before = Some(
-            cursor
-                .map_err(|_| convert::invalid("cursor", "pass next_cursor of the page before"))?,
-        );
-    }
-    if !request.id_prefix.is_empty() {
-        filter.only_prefix(&request.id_prefix)?;
-    }
-    Ok(filter)
 }

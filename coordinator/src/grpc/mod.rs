@@ -5,6 +5,7 @@
 
 mod client;
 pub mod convert;
+mod lists;
 mod registrations;
 mod run_task;
 mod stream_in;

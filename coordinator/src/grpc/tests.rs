@@ -692,3 +692,43 @@ async fn nodes_skills_and_the_cluster_are_shown() {
     drop(worker);
     cluster.end().await;
 }
+
+#[tokio::test]
+async fn a_page_ends_where_its_message_is_full_and_the_next_one_goes_on() {
+    let cluster = cluster().await;
+    let mut client = cluster.client();
+    let wordy = || v1::TaskSpec {
+        description: "d".repeat(4_000),
+        ..echo()
+    };
+    let request = cluster.request(v1::SubmitTasksRequest {
+        tasks: (0..600).map(|_| wordy()).collect(),
+        ..v1::SubmitTasksRequest::default()
+    });
+    let accepted = client.submit_tasks(request).await.unwrap().into_inner();
+    let (mut seen, mut pages, mut cursor) = (Vec::new(), 0, String::new());
+    loop {
+        let request = v1::ListTasksRequest {
+            limit: 1_000,
+            cursor,
+            ..v1::ListTasksRequest::default()
+        };
+        let page = client.list_tasks(request).await.unwrap().into_inner();
+        let ids = page.tasks.into_iter().filter_map(|task| task.spec);
+        seen.extend(ids.map(|spec| spec.task_id));
+        pages += 1;
+        cursor = page.next_cursor;
+        if cursor.is_empty() {
+            break;
+        }
+    }
+    seen.reverse();
+    let wanted: Vec<String> = accepted
+        .tasks
+        .into_iter()
+        .map(|task| task.task_id)
+        .collect();
+    assert_eq!(seen, wanted);
+    assert!(pages > 2, "{pages} pages");
+    cluster.end().await;
+}
