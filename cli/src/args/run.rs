@@ -103,7 +103,7 @@ pub struct SpecArgs {
 /// Where results go, and how the process ends.
 #[derive(Debug, Clone, Args)]
 pub struct TakeArgs {
-    /// Folder for output files; default: ./outputs/<task>
+    /// Folder for output files; default: ./outputs/TASK_ID
     #[arg(long, value_name = "DIR", help_heading = "Result")]
     pub output_dir: Option<PathBuf>,
 

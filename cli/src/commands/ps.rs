@@ -12,12 +12,15 @@ use crate::dto::to_wire;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
+/// Most tasks shown that wait or run.
+const ALIVE: usize = 200;
 /// Most tasks shown that have ended.
 const RECENT: usize = 20;
 
 pub(super) async fn ps(session: &Session, args: &PsArgs) -> Result<Exit, Failure> {
     let since = SystemTime::now().checked_sub(args.recent);
-    let mut tasks = session.client.all_tasks(request(false), 0).await?;
+    let mut tasks = session.client.all_tasks(request(false), ALIVE).await?;
+    let full = tasks.len() == ALIVE;
     let mut ended = session.client.all_tasks(request(true), RECENT).await?;
     // By its end, not by its submit: what just ended may have been submitted yesterday.
     ended.retain(|task| crate::dto::system_time(task.completed_at) >= since);
@@ -26,6 +29,12 @@ pub(super) async fn ps(session: &Session, args: &PsArgs) -> Result<Exit, Failure
         tasks,
         empty: "Nothing waits or runs. Start something: openclaw-cluster run --help",
     })?;
+    if full {
+        let more = "openclaw-cluster task list --status pending,scheduled,running --limit 0";
+        session.printer.note(&format!(
+            "there may be more than {ALIVE} that wait or run: {more}"
+        ));
+    }
     Ok(Exit::Ok)
 }
 

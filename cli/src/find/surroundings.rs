@@ -17,9 +17,9 @@ pub(super) const TOKEN_VARIABLE: &str = "OPENCLAW_CLUSTER_TOKEN";
 /// What surrounds the command: variables and files.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
-    /// The value of [`ADDR_VARIABLE`], when not empty.
+    /// The value of `OPENCLAW_CLUSTER_ADDR`, when not empty.
     pub addr: Option<String>,
-    /// The value of [`TOKEN_VARIABLE`], when not empty.
+    /// The value of `OPENCLAW_CLUSTER_TOKEN`, when not empty.
     pub token: Option<String>,
     /// The value of [`PROFILES_VARIABLE`].
     pub profiles: Option<PathBuf>,

@@ -25,7 +25,7 @@ pub(crate) async fn logs(session: &Session, args: LogsArgs) -> Result<Exit, Fail
         stream: stream as i32,
         follow: args.follow,
     };
-    let mut sink = Sink::new(&session.printer, request.task_id.clone());
+    let mut sink = Sink::new(&session.printer, request.task_id.clone(), args.follow);
     let mut watcher = Watcher::new(&session.printer, None)?;
     let exit = match copy(session, request, &mut watcher, &mut sink).await {
         Ok(()) => Exit::Ok,
@@ -95,10 +95,11 @@ struct Sink {
     next: [u64; 2],
     text: [Vec<u8>; 2],
     complete: bool,
+    follow: bool,
 }
 
 impl Sink {
-    fn new(printer: &Printer, task_id: String) -> Self {
+    fn new(printer: &Printer, task_id: String, follow: bool) -> Self {
         Self {
             printer: printer.clone(),
             task_id,
@@ -106,6 +107,7 @@ impl Sink {
             next: [0; 2],
             text: [Vec::new(), Vec::new()],
             complete: false,
+            follow,
         }
     }
 
@@ -171,7 +173,7 @@ impl Sink {
             if self.attempt == 0 {
                 self.printer
                     .note(&format!("{} has not started yet", self.task_id));
-            } else if !self.complete {
+            } else if !self.complete && !self.follow {
                 self.printer
                     .note("more may come: --follow goes on until the attempt has ended");
             }
@@ -208,7 +210,11 @@ mod tests {
 
     #[test]
     fn what_was_printed_before_a_break_is_not_printed_again() {
-        let mut sink = Sink::new(&Printer::new(&Global::default()), "task_1".to_owned());
+        let mut sink = Sink::new(
+            &Printer::new(&Global::default()),
+            "task_1".to_owned(),
+            false,
+        );
         assert_eq!(
             sink.news(0, &chunk(0, "hello ")),
             Some((0, b"hello ".as_slice()))
