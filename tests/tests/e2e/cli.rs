@@ -1,6 +1,9 @@
 //! The command line against a real cluster: results, files, exit codes, `last`, prefixes, JSON.
 
-use openclaw_tests::harness::{Cluster, Runs, Settings, project_dir};
+use std::time::Duration;
+
+use openclaw_proto::v1::TaskStatus;
+use openclaw_tests::harness::{Cluster, Process, Runs, Settings, Signal, project_dir, until};
 use serde_json::json;
 
 async fn cluster() -> Cluster {
@@ -158,5 +161,57 @@ async fn tasks_are_named_by_prefix_and_by_last() {
         text.contains("NO_NODE_WITH_SKILL") || text.contains("no-such-skill"),
         "{text}"
     );
+    cluster.end().await;
+}
+
+/// A `run` that watches a task of some seconds.
+fn watching(cluster: &Cluster, runs: &Runs, seconds: &str) -> Process {
+    let parameters =
+        json!({"file": runs.path(), "seconds": seconds, "exit": "0", "fail_before": "0"});
+    let cli = cluster.cli();
+    let command = cli.command(&[
+        "run",
+        "append",
+        "--params",
+        &parameters.to_string(),
+        "--json",
+    ]);
+    Process::start("run", command, &cluster.sandbox.path().join("run"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_a_task_outlives_the_death_of_the_coordinator() {
+    let mut cluster = cluster().await;
+    let runs = Runs::in_folder(cluster.sandbox.path());
+    let mut run = watching(&cluster, &runs, "3");
+    until("the task to run", async || {
+        (!runs.lines().is_empty()).then_some(())
+    })
+    .await;
+    cluster.coordinator.kill();
+    cluster.start_coordinator().await;
+    let status = run.wait(Duration::from_secs(60)).await;
+    assert!(status.success(), "{status}:\n{}", run.console());
+    assert!(run.console().contains("\"completed\""), "{}", run.console());
+    assert_eq!(runs.lines().len(), 1);
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_stops_watching_and_not_the_work() {
+    let cluster = cluster().await;
+    let client = cluster.client();
+    let runs = Runs::in_folder(cluster.sandbox.path());
+    let mut run = watching(&cluster, &runs, "2");
+    until("the task to run", async || {
+        (!runs.lines().is_empty()).then_some(())
+    })
+    .await;
+    run.signal(Signal::INT);
+    let status = run.wait(Duration::from_secs(20)).await;
+    assert_eq!(status.code(), Some(130), "{}", run.console());
+    let id = runs.lines()[0].split(' ').next().unwrap().to_owned();
+    let task = client.wait(&id, Duration::from_secs(30)).await;
+    assert_eq!(task.status(), TaskStatus::Completed, "{task:?}");
     cluster.end().await;
 }

@@ -4,8 +4,12 @@
 
 mod cli;
 mod config;
+mod dev;
+mod documents;
 mod errors;
 mod grpcurl;
+mod http;
+mod join;
 mod kill9;
 mod misbehave;
 mod mixed;
