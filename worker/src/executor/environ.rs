@@ -57,6 +57,27 @@ pub(super) fn of_attempt(
     dir: &WorkDir,
     mark: &str,
 ) -> Result<BTreeMap<OsString, OsString>, String> {
+    let mut env = inherited(settings, skill);
+    if cfg!(windows) {
+        env.insert("PYTHONUTF8".into(), "1".into());
+    }
+    env.insert("PATH".into(), settings.path.clone());
+    for (name, value) in &job.spec.env {
+        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+            let name = name.escape_debug();
+            return Err(format!(
+                "environment variable `{name}` cannot be set: its name or value is malformed"
+            ));
+        }
+        env.insert(name.into(), value.into());
+    }
+    contract(terms, job, skill, dir, &mut env);
+    env.insert(MARK.into(), mark.into());
+    Ok(env)
+}
+
+/// What comes from the worker's own environment, and from the skill's configuration where that has nothing.
+fn inherited(settings: &Settings, skill: Option<&SkillRun>) -> BTreeMap<OsString, OsString> {
     let mut env = BTreeMap::new();
     let mut inherit = |name: &str| {
         if let Some((name, value)) = find(&settings.environment, name) {
@@ -70,32 +91,14 @@ pub(super) fn of_attempt(
     {
         inherit(name);
     }
-    if let Some(skill) = skill {
-        for name in skill.run.env.iter().chain(&skill.env_names) {
-            inherit(name);
-        }
-        for (name, value) in &skill.env_values {
-            if !env.contains_key(OsStr::new(name)) {
-                env.insert(name.into(), value.into());
-            }
-        }
+    let Some(skill) = skill else { return env };
+    for name in skill.run.env.iter().chain(&skill.env_names) {
+        inherit(name);
     }
-    if cfg!(windows) {
-        env.insert("PYTHONUTF8".into(), "1".into());
+    for (name, value) in &skill.env_values {
+        env.entry(name.into()).or_insert_with(|| value.into());
     }
-    env.insert("PATH".into(), settings.path.clone());
-    for (name, value) in &job.spec.env {
-        if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            return Err(format!(
-                "environment variable `{}` cannot be set: its name or value is malformed",
-                name.escape_debug()
-            ));
-        }
-        env.insert(name.into(), value.into());
-    }
-    contract(terms, job, skill, dir, &mut env);
-    env.insert(MARK.into(), mark.into());
-    Ok(env)
+    env
 }
 
 fn contract(

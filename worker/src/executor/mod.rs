@@ -11,6 +11,7 @@ mod collect;
 mod ending;
 mod environ;
 pub mod guardian;
+mod launch;
 mod output;
 mod program;
 mod progress;

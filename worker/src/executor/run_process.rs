@@ -1,6 +1,5 @@
-//! A process attempt from its job to its `Ended`: prepared and cleaned up on threads that may block, lived in between.
+//! A process attempt from its job to its `Ended`.
 
-use std::io;
 use std::sync::Arc;
 
 use openclaw_common::code::ReasonCode;
@@ -11,29 +10,15 @@ use tokio::task::spawn_blocking;
 use super::api::{Event, SkillRun, Terms, Wanted};
 use super::attempt::{Attempt, End, Remains};
 use super::clock::Limits;
+use super::collect;
 use super::ending::{self, Cause};
+use super::launch::{self, Started};
 use super::output::Output;
-use super::program::{self, NoProgram, Program};
 use super::progress::ProgressFile;
 use super::pump::Pump;
 use super::start::{Shared, tell};
-use super::tree::{Launch, Pipes, Tree};
-use super::workdir::{DirError, WorkDir};
-use super::{collect, environ, guardian};
+use super::workdir::WorkDir;
 use crate::model::{Ended, Failure, Job, Stream};
-
-/// Parameters up to this size are written without handing that to another thread.
-const LIGHT: usize = 64 * 1024;
-
-/// A process that runs, and what it runs in.
-#[derive(Debug)]
-struct Started {
-    tree: Tree,
-    pipes: Pipes,
-    dir: WorkDir,
-    slot: guardian::Slot,
-    program: String,
-}
 
 /// Runs a skill's command, or the one the task names, to its end. The directory that is left to remove, if any, is
 /// handed back with the end, so that nobody waits for it.
@@ -50,7 +35,7 @@ pub(super) async fn run(
         .timeout
         .or(skill.as_ref().and_then(|skill| skill.run.timeout));
     let limits = Limits::new(timeout, job.spec.progress_timeout);
-    let started = match start(shared, &terms, job, skill).await {
+    let started = match launch::start(shared, &terms, job, skill).await {
         Ok(started) => started,
         Err(ended) => return (*ended, None),
     };
@@ -74,142 +59,39 @@ pub(super) async fn run(
         progress,
     );
     let remains = attempt.live().await;
-    if dir.is_untouched() {
-        let (mut ended, mut output) = conclude(&program, remains, None, &terms);
-        shared.dirs.keep(dir);
-        ended.output = output.finish(events).await;
-        return (ended, None);
-    }
-    let shared = Arc::clone(shared);
-    let concluded = spawn_blocking(move || {
-        let concluded = conclude(&program, remains, Some(&dir), &terms);
-        let left = if shared.dirs.keep_if_clean(&dir) {
-            None
-        } else {
-            Some(dir)
-        };
-        (concluded, left)
-    });
-    match concluded.await {
-        Ok(((mut ended, mut output), left)) => {
-            ended.output = output.finish(events).await;
-            (ended, left)
-        }
-        Err(error) => (
-            bad_output(format!(
-                "collecting the result failed inside the worker: {error}"
-            )),
-            None,
-        ),
-    }
+    gather(shared, &terms, program, remains, dir, events).await
 }
 
-async fn start(
+/// Collects what the process left and gives its directory back, or returns it to be removed.
+async fn gather(
     shared: &Arc<Shared>,
     terms: &Arc<Terms>,
-    job: Job,
-    skill: Option<SkillRun>,
-) -> Result<Started, Box<Ended>> {
-    if job.spec.inputs.is_empty() && job.spec.parameters.len() <= LIGHT {
-        return start_now(shared, terms, &job, skill.as_ref());
-    }
-    let (shared, terms) = (Arc::clone(shared), Arc::clone(terms));
-    let started = spawn_blocking(move || start_now(&shared, &terms, &job, skill.as_ref())).await;
-    started.unwrap_or_else(|error| {
-        Err(Box::new(ending::not_started(format!(
-            "the start of the task failed inside the worker: {error}"
-        ))))
-    })
-}
-
-fn start_now(
-    shared: &Shared,
-    terms: &Terms,
-    job: &Job,
-    skill: Option<&SkillRun>,
-) -> Result<Started, Box<Ended>> {
-    let dir = shared
-        .dirs
-        .take(&job.spec.parameters, &job.spec.inputs)
-        .map_err(|error| match error {
-            DirError::Name(_) => Box::new(ending::refused(error.to_string())),
-            DirError::Io { .. } => Box::new(ending::not_started(error.to_string())),
-        })?;
-    match start_in(&dir, shared, terms, job, skill) {
-        Ok((tree, pipes, slot, program)) => Ok(Started {
-            tree,
-            pipes,
-            dir,
-            slot,
-            program,
-        }),
-        Err(ended) => {
-            shared.dirs.give_back(&dir);
-            Err(ended)
+    program: String,
+    remains: Remains,
+    dir: WorkDir,
+    events: &mpsc::Sender<Event>,
+) -> (Ended, Option<WorkDir>) {
+    let (mut ended, mut output, left) = if dir.is_untouched() {
+        let (ended, output) = conclude(&program, remains, None, terms);
+        shared.dirs.keep(dir);
+        (ended, output, None)
+    } else {
+        let (shared, terms) = (Arc::clone(shared), Arc::clone(terms));
+        let concluded = spawn_blocking(move || {
+            let (ended, output) = conclude(&program, remains, Some(&dir), &terms);
+            let left = (!shared.dirs.keep_if_clean(&dir)).then_some(dir);
+            (ended, output, left)
+        });
+        match concluded.await {
+            Ok(concluded) => concluded,
+            Err(error) => {
+                let message = format!("collecting the result failed inside the worker: {error}");
+                return (bad_output(message), None);
+            }
         }
-    }
-}
-
-fn start_in(
-    dir: &WorkDir,
-    shared: &Shared,
-    terms: &Terms,
-    job: &Job,
-    skill: Option<&SkillRun>,
-) -> Result<(Tree, Pipes, guardian::Slot, String), Box<Ended>> {
-    let settings = &shared.settings;
-    let program = match skill {
-        Some(skill) => program::of_skill(settings, skill, &job.spec, dir),
-        None => program::of_command(settings, &job.spec),
     };
-    let program = program.map_err(|error| match error {
-        NoProgram::Here(message) => Box::new(ending::not_started(message)),
-        NoProgram::Task(message) => Box::new(ending::refused(message)),
-    })?;
-    let mark = format!("{}.{}", shared.guardian.run(), job.lease);
-    let env = environ::of_attempt((settings, terms), job, skill, dir, &mark)
-        .map_err(|message| Box::new(ending::refused(message)))?;
-    let stdin = dir
-        .open_params()
-        .map_err(|error| Box::new(ending::not_started(error.to_string())))?;
-    let Program { path, args, name } = program;
-    let dir = dir.path().to_owned();
-    let launch = Launch {
-        program: path.clone(),
-        args,
-        env,
-        dir,
-        stdin,
-        mark,
-        low_priority: settings.low_priority,
-    };
-    let (tree, pipes) =
-        Tree::spawn(launch).map_err(|error| Box::new(spawn_error(&path, &error)))?;
-    // On failure the tree is killed as it is dropped.
-    let slot = shared.guardian.enter(&tree).map_err(|error| {
-        Box::new(ending::not_started(format!(
-            "cannot note the process in the ledger of running groups: {error}"
-        )))
-    })?;
-    Ok((tree, pipes, slot, name))
-}
-
-fn spawn_error(path: &std::path::Path, error: &io::Error) -> Ended {
-    let path = path.display();
-    let hint = match error.kind() {
-        io::ErrorKind::ArgumentListTooLong => {
-            return ending::refused(format!(
-                "cannot start {path}: its arguments and environment are too long for the system; pass large values as input files"
-            ));
-        }
-        io::ErrorKind::NotFound => {
-            "it vanished, or the interpreter in its first line does not exist"
-        }
-        io::ErrorKind::PermissionDenied => "the worker's user may not execute it",
-        io::ErrorKind::WouldBlock => "too many processes: end some, or raise the limit (ulimit -u)",
-        _ => "see whether it starts by hand as the worker's user",
-    };
-    ending::not_started(format!("cannot start {path}: {error}; {hint}"))
+    ended.output = output.finish(events).await;
+    (ended, left)
 }
 
 /// What came of it; without a directory when that holds nothing.
@@ -219,48 +101,50 @@ fn conclude(
     dir: Option<&WorkDir>,
     terms: &Terms,
 ) -> (Ended, Output) {
-    let Remains {
-        end,
-        wanted,
-        run,
-        output,
-        tree,
-    } = remains;
-    let tail = output.stderr_tail();
-    let (outcome, failure) = match (end, tree.status()) {
-        (End::Cut(cause), _) => {
-            let (outcome, failure) = ending::cut_short(cause, wanted);
-            (
-                outcome,
-                Some(Failure {
-                    stderr_tail: tail,
-                    ..failure
-                }),
-            )
-        }
-        (End::Itself, Some(status)) => match ending::of_status(program, status, tail) {
-            Some((outcome, failure)) => (outcome, Some(failure)),
-            None => (Outcome::Succeeded, None),
-        },
-        // Only a tree that is verified gone gets here, and that has a status.
-        (End::Itself, None) => {
-            let (outcome, failure) = ending::cut_short(Cause::Wanted, wanted);
-            (outcome, Some(failure))
-        }
-    };
+    let (outcome, failure) = verdict(program, &remains);
+    let Remains { run, output, .. } = remains;
     let mut ended = ending::ended(outcome, run, failure);
     if outcome == Outcome::Succeeded {
         match collect::collect(dir, terms, &output) {
             Ok((result, outputs)) => (ended.result, ended.outputs) = (result, outputs),
             Err(message) => {
-                ended = bad_output(message);
-                ended.run_ms = openclaw_common::time::millis(run);
+                ended = Ended {
+                    run_ms: ended.run_ms,
+                    ..bad_output(message)
+                };
             }
         }
     }
     ended.stdout_bytes = output.size(Stream::Stdout);
     ended.stderr_bytes = output.size(Stream::Stderr);
     (ended, output)
+}
+
+/// How it ended, before anybody has looked at what it left.
+fn verdict(program: &str, remains: &Remains) -> (Outcome, Option<Failure>) {
+    let stderr_tail = remains.output.stderr_tail();
+    match (remains.end, remains.tree.status()) {
+        (End::Itself, Some(status)) => match ending::of_status(program, status, stderr_tail) {
+            Some((outcome, failure)) => (outcome, Some(failure)),
+            None => (Outcome::Succeeded, None),
+        },
+        (end, _) => {
+            // Only a tree that is verified gone gets here, and that has a status.
+            let cause = if let End::Cut(cause) = end {
+                cause
+            } else {
+                Cause::Wanted
+            };
+            let (outcome, failure) = ending::cut_short(cause, remains.wanted);
+            (
+                outcome,
+                Some(Failure {
+                    stderr_tail,
+                    ..failure
+                }),
+            )
+        }
+    }
 }
 
 fn bad_output(message: String) -> Ended {
