@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use std::{fmt, io};
 
-use openclaw_config::Candidate;
+use openclaw_config::{Candidate, Why};
 use tonic::{Code, Status};
 
 use super::dial::Dialed;
@@ -95,9 +95,9 @@ impl DialError {
 impl fmt::Display for Unreachable {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("no coordinator found. Tried ")?;
-        for (place, (candidate, error)) in self.tried.iter().enumerate() {
-            let separator = if place == 0 { "" } else { "; " };
-            write!(out, "{separator}{candidate}: {error}")?;
+        for (at, (candidate, error)) in self.tried.iter().enumerate() {
+            let separator = if at == 0 { "" } else { "; " };
+            write!(out, "{separator}{}: {error}", self::place(candidate))?;
         }
         Ok(())
     }
@@ -130,29 +130,48 @@ pub fn closed_by(status: &Status, dialed: &Dialed) -> ClosedBy {
 
 /// A status in words for people: who said it, what it means, what to do.
 pub fn explain(status: &Status, dialed: &Dialed) -> String {
-    let who = format!("the coordinator at {}", dialed.candidate);
+    let (place, address) = (place(&dialed.candidate), &dialed.candidate.address);
+    let who = format!("the coordinator at {place}");
     let message = status.message();
-    match status.code() {
-        Code::Unauthenticated => match &dialed.token {
-            Some(token) => format!(
-                "{who} does not accept the token of {}: {message}. Get the right one with `openclaw-cluster token show` \
-                 on its machine, then `openclaw-worker join {} TOKEN`",
-                token.from, dialed.candidate.address
-            ),
-            None => format!(
-                "{who} needs a token and none was found: {message}. Run `openclaw-worker join {} TOKEN`, or set \
-                 OPENCLAW_CLUSTER_TOKEN; `openclaw-cluster token show` on its machine prints it",
-                dialed.candidate.address
-            ),
-        },
-        Code::PermissionDenied => format!("{who} does not allow this worker: {message}"),
-        Code::AlreadyExists => format!("{who} has this node already: {message}"),
-        Code::FailedPrecondition => format!("{who} and this worker do not fit together: {message}"),
-        Code::Unimplemented => format!(
-            "what answers at {} is no OpenClaw coordinator: {message}",
-            dialed.candidate
+    match (status.code(), &dialed.token) {
+        (Code::Unauthenticated, Some(token)) => {
+            format!(
+                "{who} does not accept the token of {}: {message}{}",
+                token.from,
+                next_step(message)
+            )
+        }
+        (Code::Unauthenticated, None) => format!(
+            "{who} needs a token and none was found: {message}. Run `openclaw-worker join {address} TOKEN`, or set \
+             OPENCLAW_CLUSTER_TOKEN{}",
+            next_step(message)
         ),
-        code => format!("{who}: {} ({code:?})", in_full(status)),
+        (Code::PermissionDenied, _) => format!("{who} does not allow this worker: {message}"),
+        (Code::AlreadyExists, _) => format!("{who} has this node already: {message}"),
+        (Code::FailedPrecondition, _) => {
+            format!("{who} and this worker do not fit together: {message}")
+        }
+        (Code::Unimplemented, _) => {
+            format!("what answers at {place} is no OpenClaw coordinator: {message}")
+        }
+        (code, _) => format!("{who}: {} ({code:?})", in_full(status)),
+    }
+}
+
+/// Where the right token is, unless the coordinator has said so itself.
+fn next_step(message: &str) -> &'static str {
+    if message.contains("token show") {
+        ""
+    } else {
+        "; `openclaw-cluster token show` on its machine prints it"
+    }
+}
+
+/// An address and why it was tried, unless whoever reads this has just typed it.
+fn place(candidate: &Candidate) -> String {
+    match candidate.why {
+        Why::Flag => candidate.address.to_string(),
+        _ => candidate.to_string(),
     }
 }
 
@@ -160,13 +179,8 @@ pub fn explain(status: &Status, dialed: &Dialed) -> String {
 fn in_full(status: &Status) -> String {
     let message = status.message();
     match status.source().map(causes) {
-        Some(causes)
-            if message.contains(&causes) || causes.contains(message) && message.len() > 20 =>
-        {
-            message.to_owned()
-        }
-        Some(causes) => format!("{message}: {causes}"),
-        None => message.to_owned(),
+        Some(causes) if !causes.contains(message) => format!("{message}: {causes}"),
+        _ => message.to_owned(),
     }
 }
 

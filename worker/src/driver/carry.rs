@@ -77,14 +77,13 @@ impl Driver {
         });
         if let Some(dialed) = self.dialed.take() {
             self.last = Some(dialed.candidate.address.clone());
-            self.parts.logs.coordinator(Some(dialed));
+            self.parts.logs.coordinator(dialed);
         }
     }
 
     fn hang_up(&mut self) {
         self.line = Line::default();
         self.dialed = None;
-        self.parts.logs.coordinator(None);
     }
 
     fn dial(&mut self) {

@@ -8,6 +8,9 @@ use openclaw_runtime::identity::Sampler;
 use openclaw_runtime::tasks::TaskGroup;
 use tokio::sync::watch;
 
+/// The first sample comes early, for a node that has just appeared; a sample of the processors needs some time.
+const FIRST_AFTER: Duration = Duration::from_millis(500);
+
 /// Samples the machine every `interval` on a thread for blocking work. `path` is on the disk whose use is told.
 pub fn follow_load(
     tasks: &TaskGroup,
@@ -23,11 +26,13 @@ pub fn follow_load(
         else {
             return;
         };
+        let mut wait = FIRST_AFTER.min(interval);
         loop {
             tokio::select! {
                 () = group.cancelled() => return,
-                () = tokio::time::sleep(interval) => {}
+                () = tokio::time::sleep(wait) => {}
             }
+            wait = interval;
             let sample = move || {
                 let usage = sampler.sample();
                 (sampler, usage)

@@ -20,6 +20,8 @@ use crate::state::{Effects, Event, Exit};
 
 /// How long the disk may take for what is still to be written when the worker ends.
 const LAST_WRITES: Duration = Duration::from_secs(5);
+/// How long output may take that is still to be delivered when the worker ends.
+const LAST_OUTPUT: Duration = Duration::from_secs(2);
 /// Skills are looked at again by the worker itself no more often than this, in milliseconds.
 const LOOK_EVERY_MS: u64 = 10_000;
 
@@ -183,6 +185,9 @@ impl Driver {
     async fn finish(mut self) {
         self.say(self.parts.clock.now());
         self.line = Line::default();
-        self.parts.keeper.finish(LAST_WRITES).await;
+        tokio::join!(
+            self.parts.keeper.finish(LAST_WRITES),
+            self.parts.logs.finish(LAST_OUTPUT)
+        );
     }
 }

@@ -100,6 +100,11 @@ impl Buffer {
         self.entries.values().any(Entry::has_news)
     }
 
+    /// Nothing waits for anything.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Bytes held, bookkeeping included.
     pub fn bytes(&self) -> usize {
         self.bytes

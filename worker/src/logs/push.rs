@@ -7,6 +7,7 @@ use openclaw_common::id::LeaseId;
 use openclaw_proto::v1;
 use openclaw_runtime::tasks::TaskGroup;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
@@ -33,6 +34,7 @@ const RETRY: Backoff = Backoff {
 pub struct Logs {
     orders: mpsc::Sender<Order>,
     coordinator: watch::Sender<Option<Dialed>>,
+    task: JoinHandle<()>,
     /// Ends that the task could not take at once.
     ends: Vec<LeaseId>,
     dropped: u64,
@@ -52,12 +54,13 @@ impl Logs {
         let cancelled = tasks.token();
         let carrier = Carrier {
             orders: receiver,
+            closing: false,
             coordinator: watched,
             buffer: Buffer::default(),
             random: seed,
             failures: 0,
         };
-        tasks.spawn("log output", async move {
+        let task = tasks.spawn("log output", async move {
             tokio::select! {
                 () = cancelled.cancelled() => {}
                 () = carrier.run() => {}
@@ -66,14 +69,15 @@ impl Logs {
         Self {
             orders,
             coordinator,
+            task,
             ends: Vec::new(),
             dropped: 0,
         }
     }
 
-    /// Where the control stream leads now; `None` while there is none.
-    pub fn coordinator(&self, dialed: Option<Dialed>) {
-        self.coordinator.send_replace(dialed);
+    /// Where the control stream leads now. Output goes there until it leads elsewhere, whether or not that stream lives.
+    pub fn coordinator(&self, dialed: Dialed) {
+        self.coordinator.send_replace(Some(dialed));
     }
 
     /// Hands over a piece of output. When the task cannot take it, it is dropped.
@@ -89,6 +93,33 @@ impl Logs {
     pub fn ended(&mut self, lease: LeaseId) {
         self.ends.push(lease);
         self.tell_ends();
+    }
+
+    /// Waits until all output is acknowledged, at most `patience`.
+    pub async fn finish(self, patience: Duration) {
+        let Self {
+            orders,
+            coordinator,
+            task,
+            ends,
+            ..
+        } = self;
+        let all = async move {
+            for lease in ends {
+                if orders.send(Order::Ended(lease)).await.is_err() {
+                    break;
+                }
+            }
+            drop(orders);
+            task.await
+        };
+        if tokio::time::timeout(patience, all).await.is_err() {
+            tracing::warn!(
+                ?patience,
+                "some output could not be delivered before the end"
+            );
+        }
+        drop(coordinator);
     }
 
     /// Bytes dropped here.
@@ -109,6 +140,8 @@ impl Logs {
 
 struct Carrier {
     orders: mpsc::Receiver<Order>,
+    /// Nobody hands over output any more.
+    closing: bool,
     coordinator: watch::Receiver<Option<Dialed>>,
     buffer: Buffer,
     random: u64,
@@ -123,7 +156,7 @@ struct Open {
 
 /// How a stream of output ended.
 enum Over {
-    /// Nobody hands over output any more.
+    /// Nobody hands over output any more, and all of it is acknowledged.
     Finished,
     /// There was nothing to send for a while.
     Idle,
@@ -156,18 +189,18 @@ impl Carrier {
         }
     }
 
-    /// Waits until there is output and a coordinator; false when nobody hands over output any more.
+    /// Waits until there is output and a coordinator; false when there will be no more.
     async fn wait_for_work(&mut self) -> bool {
         loop {
             let connected = self.coordinator.borrow().is_some();
             if connected && self.buffer.has_news() {
                 return true;
             }
+            if self.closing {
+                return false;
+            }
             tokio::select! {
-                order = self.orders.recv() => match order {
-                    Some(order) => self.take(order),
-                    None => return false,
-                },
+                order = self.orders.recv() => self.take(order),
                 changed = self.coordinator.changed() => if changed.is_err() {
                     return false;
                 },
@@ -183,7 +216,7 @@ impl Carrier {
         loop {
             tokio::select! {
                 () = sleep_until(until) => return,
-                Some(order) = self.orders.recv() => self.take(order),
+                order = self.orders.recv(), if !self.closing => self.take(order),
             }
         }
     }
@@ -195,11 +228,11 @@ impl Carrier {
         } = stream;
         let mut idle_at = Instant::now() + IDLE;
         loop {
+            if self.closing && self.buffer.is_empty() {
+                return Over::Finished;
+            }
             tokio::select! {
-                order = self.orders.recv() => match order {
-                    Some(order) => self.take(order),
-                    None => return Over::Finished,
-                },
+                order = self.orders.recv(), if !self.closing => self.take(order),
                 permit = outgoing.reserve(), if self.buffer.has_news() => {
                     let Ok(permit) = permit else { return Over::Lost };
                     if let Some(message) = self.buffer.next_message() {
@@ -227,10 +260,11 @@ impl Carrier {
         }
     }
 
-    fn take(&mut self, order: Order) {
+    fn take(&mut self, order: Option<Order>) {
         match order {
-            Order::Piece(source, chunk) => self.buffer.push(source, chunk),
-            Order::Ended(lease) => self.buffer.ended(lease),
+            Some(Order::Piece(source, chunk)) => self.buffer.push(source, chunk),
+            Some(Order::Ended(lease)) => self.buffer.ended(lease),
+            None => self.closing = true,
         }
     }
 }

@@ -259,10 +259,12 @@ impl State {
         self.link = Link::Down {
             retry_at: delay.map(|delay| now.mono.plus(delay)),
         };
-        fx.notices.push(Notice::Disconnected {
-            detail: closed.detail.clone(),
-            retry_in_ms: delay,
-        });
+        if !self.has_said_goodbye() {
+            fx.notices.push(Notice::Disconnected {
+                detail: closed.detail.clone(),
+                retry_in_ms: delay,
+            });
+        }
     }
 
     fn retry_delay(&mut self, now: Now, by: ClosedBy, lost: &Link) -> u64 {

@@ -47,6 +47,11 @@ enum Finish {
 }
 
 impl State {
+    /// Bye is queued or was said: the end of the stream is what was asked for.
+    pub(super) fn has_said_goodbye(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.bye)
+    }
+
     /// A stream is of use.
     pub(super) fn wants_stream(&self) -> bool {
         self.stop
