@@ -81,10 +81,11 @@ impl StreamIn {
     }
 
     async fn forward(&self, mut inbound: Streaming<v1::ConnectRequest>) -> End {
+        let mut end = End::Gone;
         loop {
             let request = match inbound.message().await {
                 Ok(Some(request)) => request,
-                Ok(None) => return End::Gone,
+                Ok(None) => return end,
                 Err(error) => {
                     tracing::debug!(session = self.session.0, %error, "a worker's stream broke");
                     return End::Gone;
@@ -103,6 +104,9 @@ impl StreamIn {
             }
             if !message.ignored_results.is_empty() {
                 self.outbox.push(Out::Ignored(message.ignored_results));
+            }
+            if message.event == Some(SessionEvent::Bye) {
+                end = End::Core(Close::Bye);
             }
             if let Some(event) = message.event
                 && let Err(refusal) = self.handle.session_event(self.session, event).await
