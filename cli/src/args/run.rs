@@ -103,7 +103,7 @@ pub struct SpecArgs {
 /// Where results go, and how the process ends.
 #[derive(Debug, Clone, Args)]
 pub struct TakeArgs {
-    /// Folder for output files; default: ./outputs/TASK_ID
+    /// Folder for output files; default: ./outputs and the id
     #[arg(long, value_name = "DIR", help_heading = "Result")]
     pub output_dir: Option<PathBuf>,
 

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod node;
+mod parts;
 mod skill;
 mod task;
 mod values;
@@ -14,10 +15,11 @@ mod tests;
 
 pub use cluster::ClusterDto;
 pub use node::{NodeDto, NodeSkillDto};
-pub use skill::SkillDto;
-pub use task::{
-    ErrorDto, ExplainDto, InputDto, OutputDto, ReasonDto, StateDto, TaskDto, TransitionDto,
-    VerdictDto,
+pub use parts::{
+    ErrorDto, ExplainDto, InputDto, OutputDto, ProgressDto, ReasonDto, ResourcesDto, RetryDto,
+    StateDto, TransitionDto, VerdictDto,
 };
+pub use skill::SkillDto;
+pub use task::TaskDto;
 pub use values::{seconds, seconds_of, since, system_time, timestamp, to_std};
 pub use words::{node_status, task_status, task_type_of, to_wire};

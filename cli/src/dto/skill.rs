@@ -4,7 +4,7 @@ use openclaw_proto::v1;
 use serde::Serialize;
 
 use super::node::NodeSkillDto;
-use super::task::VerdictDto;
+use super::parts::VerdictDto;
 
 /// A skill and where it can run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
