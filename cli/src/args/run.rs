@@ -103,7 +103,7 @@ pub struct SpecArgs {
 /// Where results go, and how the process ends.
 #[derive(Debug, Clone, Args)]
 pub struct TakeArgs {
-    /// Folder for output files; default: ./outputs and the id
+    /// Folder for output files; default: one named after the task, below ./outputs
     #[arg(long, value_name = "DIR", help_heading = "Result")]
     pub output_dir: Option<PathBuf>,
 
