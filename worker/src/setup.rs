@@ -33,6 +33,8 @@ use crate::state::{Effects, Event, Exit, Options, State};
 pub const PROGRAM: &str = "openclaw-worker";
 /// Version of this build.
 pub const BUILD: &str = env!("CARGO_PKG_VERSION");
+/// The machine's load is looked at no more often than this.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 /// How long tasks of the driver may take to end.
 const TASKS_END: Duration = Duration::from_secs(5);
 /// How long attempts that a stop left running may take to be gone.
@@ -109,7 +111,7 @@ async fn prepare(
         load: follow_load(
             tasks,
             places.data_dir.clone(),
-            places.settings.worker.heartbeat_interval,
+            places.settings.worker.heartbeat_interval.max(SAMPLE_EVERY),
         ),
         logs: Logs::start(tasks, random()?),
         shutdown: openclaw_runtime::shutdown::ShutdownTrigger::new().watch(),

@@ -92,7 +92,7 @@ async fn forward(
         by: ClosedBy::Failure,
         detail,
     };
-    let mut welcomed = false;
+    let (mut welcomed, mut ignored) = (false, 0_u64);
     loop {
         let next = if welcomed {
             Ok(stream.message().await)
@@ -123,7 +123,11 @@ async fn forward(
                 }
             }
             Ok(None) => {
-                tracing::debug!("a message of a kind that this build does not know was ignored");
+                ignored += 1;
+                tracing::debug!(
+                    ignored,
+                    "messages of kinds that this build does not know are ignored"
+                );
             }
             Err(error) => {
                 return failure(format!("the coordinator at {}: {error}", dialed.candidate));

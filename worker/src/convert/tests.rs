@@ -343,3 +343,54 @@ fn an_inventory_too_large_for_a_message_loses_its_schemas_first() {
             .all(|skill| skill.input_schema.is_empty() && skill.description == "d")
     );
 }
+
+#[test]
+fn no_damage_to_a_message_can_panic() {
+    let spec = v1::TaskSpec {
+        parameters: r#"{"a":1}"#.to_owned(),
+        ..with_input("a")
+    };
+    let offer = v1::Offer {
+        lease: Some(v1::Lease {
+            epoch: 1,
+            counter: 2,
+        }),
+        attempt: 1,
+        task_spec: spec.encode_to_vec().into(),
+    };
+    let offers = Wire::Offers(v1::Offers {
+        offer_seq: 1,
+        offers: vec![offer],
+        more: false,
+    });
+    let verdict = v1::Verdict {
+        lease: Some(v1::Lease {
+            epoch: 1,
+            counter: 2,
+        }),
+        action: 2,
+        forget: true,
+    };
+    let greeting = Wire::Welcome(v1::Welcome {
+        verdicts: vec![verdict],
+        ..welcome()
+    });
+    for message in [offers, greeting] {
+        let whole = v1::ConnectResponse {
+            message: Some(message),
+        }
+        .encode_to_vec();
+        for position in 0..whole.len() {
+            for bit in 0..8 {
+                let mut damaged = whole.clone();
+                damaged[position] ^= 1 << bit;
+                if let Ok(response) = v1::ConnectResponse::decode(damaged.as_slice()) {
+                    drop(event(response));
+                }
+            }
+            if let Ok(response) = v1::ConnectResponse::decode(&whole[..position]) {
+                drop(event(response));
+            }
+        }
+    }
+}

@@ -7,14 +7,13 @@ use openclaw_common::time::Now;
 use super::attempt::{Attempt, Stage, blocked_milli, held};
 use super::link::Link;
 use super::machine::State;
-use super::{Finished, HeartbeatPart, HelloPart, Message};
+use super::weight::{ITEM_BYTES, weight};
+use super::{HeartbeatPart, HelloPart, Message};
 
 /// Size at which another message begins, in bytes; one item may be larger.
 const MESSAGE_BYTES: usize = 1024 * 1024;
 /// Most items of one message.
 const MESSAGE_ITEMS: usize = 4_096;
-/// What an item takes beside its texts, in bytes, generously.
-const ITEM_BYTES: usize = 256;
 
 impl State {
     /// Hello for the stream that is being dialed. Call it when the stream can take it, not before.
@@ -91,7 +90,7 @@ impl State {
                 ..
             }) = self.attempts.get_mut(&lease)
             {
-                bytes += weight(&done.finished);
+                bytes += weight(&done.finished.ended);
                 if !results.is_empty() && (bytes > MESSAGE_BYTES || results.len() >= MESSAGE_ITEMS)
                 {
                     break;
@@ -118,23 +117,4 @@ impl State {
         (!started.is_empty() || !progress.is_empty())
             .then_some(Message::Updates { started, progress })
     }
-}
-
-/// About how large a result is on the wire.
-fn weight(finished: &Finished) -> usize {
-    let ended = &finished.ended;
-    let outputs: usize = ended
-        .outputs
-        .iter()
-        .map(|file| file.name.len() + file.content.len() + ITEM_BYTES)
-        .sum();
-    let output: usize = ended
-        .output
-        .iter()
-        .map(|chunk| chunk.data.len() + ITEM_BYTES)
-        .sum();
-    let failure = ended.failure.as_ref().map_or(0, |failure| {
-        failure.message.len() + failure.stderr_tail.len()
-    });
-    ITEM_BYTES + ended.result.len() + outputs + output + failure
 }

@@ -23,6 +23,7 @@ mod pools;
 mod result;
 mod stop;
 mod verdict;
+mod weight;
 
 #[cfg(test)]
 mod tests;

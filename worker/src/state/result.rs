@@ -10,6 +10,7 @@ use openclaw_common::time::Now;
 
 use super::attempt::{Attempt, Disk, Done, KillFor, Stage};
 use super::machine::State;
+use super::weight::make_it_fit;
 use super::{Effects, Finished, Notice, Progress};
 use crate::model::{Ended, Failure};
 
@@ -90,7 +91,8 @@ impl State {
     }
 
     /// Holds a result until it is acknowledged, and sends it if there is a stream.
-    pub(super) fn keep_result(&mut self, now: Now, finished: Finished, fx: &mut Effects) {
+    pub(super) fn keep_result(&mut self, now: Now, mut finished: Finished, fx: &mut Effects) {
+        make_it_fit(&mut finished.ended);
         let (lease, task_id, open) = (finished.lease, finished.task_id, self.is_open());
         let finished = Arc::new(finished);
         let disk = if open { Disk::No } else { Disk::Writing };

@@ -169,3 +169,28 @@ fn starts_and_the_latest_progress_are_told_together() {
     };
     assert_eq!(said[1], updates, "a result says that it started");
 }
+
+#[test]
+fn a_result_that_no_message_can_carry_is_a_bad_output_and_says_so() {
+    let mut worker = Worker::connected();
+    worker.offer(&[1]);
+    let ended = Ended {
+        result: "x".repeat(5 * 1024 * 1024),
+        ..outcome(Outcome::Succeeded)
+    };
+    worker.on(Event::Ended(lease(1), Box::new(ended)));
+    let said = worker.said();
+    let Message::Results(results) = &said[0] else {
+        panic!("{said:?}")
+    };
+    let failure = results[0].ended.failure.as_ref().unwrap();
+    assert_eq!(
+        (results[0].ended.outcome, results[0].ended.result.as_str()),
+        (Outcome::BadOutput, "")
+    );
+    assert!(
+        failure.message.contains("more than one message can carry"),
+        "{}",
+        failure.message
+    );
+}
