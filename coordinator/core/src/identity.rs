@@ -78,12 +78,11 @@ impl Core {
             return false;
         };
         let node = &self.nodes[*key];
-        let newest = match &node.challenger {
-            Some(other) if other.hello.process_id == hello.process_id => other.hello.stream,
-            _ if *node.process_id == *hello.process_id => node.stream,
-            _ => 0,
-        };
-        hello.stream > 0 && hello.stream <= newest
+        let waiting = node.challenger.as_ref().is_some_and(|other| {
+            other.hello.process_id == hello.process_id && hello.stream <= other.hello.stream
+        });
+        let welcomed = *node.process_id == *hello.process_id && hello.stream <= node.stream;
+        hello.stream > 0 && (waiting || welcomed)
     }
 
     fn incompatible(

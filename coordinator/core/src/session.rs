@@ -121,6 +121,29 @@ impl Core {
             desired: node.desired,
         };
         fx.sends.push((session, Send::Welcome(Box::new(welcome))));
+        self.settle_challenger(now, key, fx);
+    }
+
+    /// A stream was welcomed while another one waited for the identity: an earlier one of the same process is of no
+    /// use any more; another process waits on until this one has shown that it lives.
+    fn settle_challenger(&mut self, now: Now, key: NodeKey, fx: &mut Effects) {
+        let takeover_ms = self.settings.takeover_ms;
+        let node = &mut self.nodes[key];
+        let Some(mut other) = node.challenger.take() else {
+            return;
+        };
+        if *other.hello.process_id == *node.process_id {
+            fx.closes.push((other.session, Close::Replaced));
+            return;
+        }
+        if let Some(own) = &node.session {
+            let nonce = other.nonce;
+            fx.sends.push((own.id, Send::Ping { nonce }));
+        }
+        other.due = now.mono.plus(takeover_ms);
+        let due = other.due;
+        node.challenger = Some(other);
+        self.wake_node_by(key, due);
     }
 
     /// A stream is gone. That ends no lease.

@@ -57,6 +57,49 @@ fn a_hello_that_was_long_on_its_way_is_not_taken_for_a_newer_one() {
 }
 
 #[test]
+fn a_process_that_dialed_twice_does_not_take_over_from_itself() {
+    let mut world = world();
+    let old = world.join(worker("n", &["echo"], 5));
+    let restarted = |stream| Hello {
+        process_id: "restarted".into(),
+        stream,
+        ..worker("n", &["echo"], 5)
+    };
+    let first = world.open(restarted(1));
+    world.disconnect(&old);
+    let second = world.join(restarted(2));
+    assert!(world.closes.contains(&(first, Close::Replaced)));
+    let id = world.submit(task("echo"));
+    let lease = world.one_offer(&second).lease;
+    world.pass(10_000);
+    assert_eq!(world.live(id).lease, Some(lease));
+    assert_eq!(world.node("n").status, NodeStatus::Online);
+    // The first dial, should it come again, is older than the stream that is open.
+    let again = world.open(restarted(1));
+    assert!(world.closes.contains(&(again, Close::Replaced)));
+}
+
+#[test]
+fn whoever_reconnects_while_another_process_waits_is_asked_again() {
+    let mut world = world();
+    let mut node = world.join(worker("n", &["echo"], 5));
+    let other = Hello {
+        process_id: "another".into(),
+        ..worker("n", &["echo"], 5)
+    };
+    let newcomer = world.open(other);
+    world.sends.clear();
+    world.reconnect(&mut node, &[]);
+    let nonce = world.sends.iter().find_map(|(to, send)| match send {
+        Send::Ping { nonce } if *to == node.session => Some(*nonce),
+        _ => None,
+    });
+    let nonce = nonce.expect("a question on the new stream");
+    world.say(&node, SessionEvent::Pong { nonce });
+    assert_eq!(world.refusal(newcomer).code, ErrorCode::AlreadyExists);
+}
+
+#[test]
 fn a_second_process_is_refused_while_the_first_one_lives() {
     let mut world = world();
     let node = world.join(worker("n", &["echo"], 5));
