@@ -24,7 +24,7 @@ use crate::executor::{self, Executor, Guardian, GuardianCommand};
 use crate::identity::{self, Identity};
 use crate::logs::Logs;
 use crate::model::Demand;
-use crate::places::{ADDRESS_VARIABLE, Places, profiles, variable};
+use crate::places::{ADDRESS_VARIABLE, Places, variable};
 use crate::skills::{Finder, Skills};
 use crate::spool::{Keeper, Spool};
 use crate::state::{Effects, Event, Exit, Options, State};
@@ -233,17 +233,11 @@ fn about(places: &Places, identity: &Identity, offering: &Offering) -> anyhow::R
 
 fn dialer(places: &Places, args: &RunArgs, identity: &Identity) -> anyhow::Result<Dialer> {
     let named = variable(ADDRESS_VARIABLE);
-    let profile = profiles().and_then(|file| {
-        file.load()
-            .ok()?
-            .default_profile()
-            .map(|(address, _)| address.to_owned())
-    });
     let inputs = DialInputs {
         flag_host: args.coordinator_host.as_deref(),
         flag_port: args.coordinator_port,
         variable: named.as_deref(),
-        joined: identity.joined.as_deref().or(profile.as_deref()),
+        joined: identity.joined.as_deref(),
     };
     Ok(Dialer::new(
         dial_order(&places.settings, &inputs)?,
