@@ -173,6 +173,7 @@ impl World {
                 .push(at, &mut self.rng, Step::Boot(proc.machine));
             return self.kill_worker(id, false);
         }
+        self.truth.program_ended(lease, id);
         let ended = ended(lease, &program, run_ms);
         self.tell(id, Event::Ended(lease, Box::new(ended)))
     }

@@ -123,6 +123,8 @@ impl World {
                     closed: false,
                     started_by: None,
                     wedged: false,
+                    node: row.node.to_string(),
+                    ended_by: None,
                 },
             );
             if let Some(task) = self.truth.tasks.get_mut(&id) {
@@ -278,11 +280,11 @@ impl World {
                     .machines
                     .iter()
                     .find(|machine| machine.dir.spool.contains_key(&lease));
-                let holder = self.holder_of(lease, known.told).or_else(|| {
-                    spooled
-                        .filter(|_| !known.told)
-                        .map(|machine| format!("{} has its result on disk", machine.name))
-                });
+                let ended_by = known.ended_by.and_then(|id| self.procs.get(&id));
+                let holder = self
+                    .holder_of(lease, known.told)
+                    .or_else(|| Some(format!("{} has its result on disk", spooled?.name)).filter(|_| !known.told))
+                    .or_else(|| Some(format!("{} has had its result", ended_by?.id)).filter(|_| !known.told));
                 if let Some(holder) = holder {
                     return broken(
                         "lost",

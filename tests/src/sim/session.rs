@@ -78,12 +78,9 @@ impl World {
                 format!("{conn:?} said something that means nothing to the coordinator"),
             );
         }
-        let Some(mut event) = inbound.event else {
+        let Some(event) = inbound.event else {
             return Ok(());
         };
-        if self.bugged(Bug::ResultByTask) {
-            self.truth.take_results_for_latest(&mut event);
-        }
         self.trace(format_args!("{session:?} says {}", shown(&event)));
         self.drive(Input::Session(session, event, None))
     }

@@ -12,6 +12,7 @@ use openclaw_common::time::Mono;
 use openclaw_core::event::SessionEvent;
 use openclaw_core::record::{FinalRow, Write};
 
+use super::agenda::ProcId;
 use super::client::Request;
 use super::verdict::{Checked, broken};
 
@@ -75,6 +76,10 @@ pub(crate) struct LeaseTruth {
     /// Its program was started, by this process.
     pub(crate) started_by: Option<String>,
     pub(crate) wedged: bool,
+    /// The node that it was placed on.
+    pub(crate) node: String,
+    /// Its program has ended under this process, which has the result.
+    pub(crate) ended_by: Option<ProcId>,
 }
 
 /// A stream that Hello was read from in this run of the core.
@@ -225,6 +230,20 @@ impl Truth {
         if let Some(known) = self.leases.get_mut(&lease) {
             known.wedged = true;
         }
+    }
+
+    /// The program of an attempt has ended, and its worker knows how.
+    pub(crate) fn program_ended(&mut self, lease: LeaseId, by: ProcId) {
+        if let Some(known) = self.leases.get_mut(&lease) {
+            known.ended_by = Some(by);
+        }
+    }
+
+    /// The stream of the node that has the task's latest attempt.
+    pub(crate) fn session_of_latest(&self, lease: LeaseId) -> Option<SessionId> {
+        let latest = self.latest(self.leases.get(&lease)?.task)?;
+        let node = &self.leases.get(&latest)?.node;
+        self.welcomed.get(&format!("uid-{node}")).copied()
     }
 
     /// An offer leaves only when it is on disk.

@@ -150,7 +150,7 @@ impl World {
     fn work(&mut self, end: u64) {
         let wanted = self.rng.below(28) + 3;
         while self.plans.len() < wanted {
-            let size = if self.rng.percent(15) {
+            let size = if self.rng.percent(30) {
                 self.rng.below(6) + 2
             } else {
                 1
