@@ -20,7 +20,7 @@ fn kills() -> usize {
     if std::env::var_os("OPENCLAW_TEST_FULL").is_some() {
         50
     } else {
-        10
+        25
     }
 }
 
