@@ -102,8 +102,19 @@ fn json_value(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Every plain file below `root`, by name. Links and special files are left out.
+/// Every plain file below `root`, by name. Links and special files are left out; so is a `root` that the process
+/// removed. One that it put something else in the place of is refused: what a link leads to is not its output.
 fn output_files(root: &Path, limit: usize) -> Result<Vec<OutputFile>, String> {
+    match fs::symlink_metadata(root) {
+        Ok(meta) if meta.is_dir() => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        _ => {
+            return Err(
+                "the output directory ($OPENCLAW_CLUSTER_OUTPUT_DIR) is no directory any more"
+                    .to_owned(),
+            );
+        }
+    }
     let mut found = Vec::new();
     let mut folders = vec![(root.to_owned(), String::new())];
     let mut total: u64 = 0;

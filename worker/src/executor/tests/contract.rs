@@ -197,6 +197,37 @@ async fn files_left_in_the_output_directory_become_outputs_and_links_do_not() {
 }
 
 #[tokio::test]
+async fn an_output_directory_that_was_removed_holds_nothing_and_a_link_in_its_place_is_refused() {
+    let rig = Rig::new();
+    for gone in ["$OPENCLAW_CLUSTER_OUTPUT_DIR", "$PWD"] {
+        let ran = rig
+            .run_shell(&format!("rm -rf \"{gone}\"; echo '{{\"x\":1}}'"))
+            .await;
+        assert_eq!(ran.ended.outcome, Outcome::Succeeded, "{gone}");
+        assert_eq!(ran.result(), json!({"x": 1}));
+        assert!(ran.ended.outputs.is_empty());
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("secret"), "x").unwrap();
+    let out = "$OPENCLAW_CLUSTER_OUTPUT_DIR";
+    let ran = rig
+        .run_shell(&format!(
+            "rmdir {out}; ln -s {} {out}",
+            elsewhere.path().display()
+        ))
+        .await;
+    assert_eq!(ran.ended.outcome, Outcome::BadOutput);
+    assert!(
+        ran.message().contains("no directory any more"),
+        "{}",
+        ran.message()
+    );
+    assert!(ran.ended.outputs.is_empty());
+    eventually("the link is removed", || rig.is_tidy()).await;
+    assert!(elsewhere.path().join("secret").exists());
+}
+
+#[tokio::test]
 async fn outputs_over_the_limit_are_refused_with_the_limit() {
     let rig = Rig::with(|settings| settings.terms.max_output_bytes = 1000);
     let out = "$OPENCLAW_CLUSTER_OUTPUT_DIR";
