@@ -37,7 +37,7 @@ pub(super) struct WorkDir {
 }
 
 impl WorkDirs {
-    /// Directories below `root`, which exists and holds none yet.
+    /// Directories below `root`, which exists.
     pub(super) fn new(root: PathBuf) -> Self {
         Self {
             root,
@@ -102,18 +102,29 @@ impl WorkDirs {
     }
 
     fn make(&self) -> Result<WorkDir, DirError> {
-        let path = self
-            .root
-            .join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
         let mut builder = DirBuilder::new();
         files::owner_only_dir(&mut builder);
-        let dir = WorkDir { path };
-        for path in [dir.path.clone(), dir.input_dir(), dir.output_dir()] {
+        let dir = self.make_top(&builder)?;
+        for path in [dir.input_dir(), dir.output_dir()] {
             builder
                 .create(&path)
                 .map_err(|source| DirError::Io { path, source })?;
         }
         Ok(dir)
+    }
+
+    /// Makes the directory itself, under the next number that is free: one whose files could not be removed is left over
+    /// from a former worker.
+    fn make_top(&self, builder: &DirBuilder) -> Result<WorkDir, DirError> {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let path = self.root.join(number.to_string());
+            match builder.create(&path) {
+                Ok(()) => return Ok(WorkDir { path }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(DirError::Io { path, source }),
+            }
+        }
     }
 
     fn clean(&self) -> MutexGuard<'_, Vec<PathBuf>> {
@@ -304,6 +315,16 @@ mod tests {
         fs::write(second.output_dir().join("left"), "x").unwrap();
         dirs.give_back(&second);
         assert!(!second.path().exists());
+    }
+
+    #[test]
+    fn a_directory_that_could_not_be_removed_is_passed_over() {
+        let (root, dirs) = dirs();
+        fs::create_dir(root.path().join("1")).unwrap();
+        fs::write(root.path().join("1/left"), "x").unwrap();
+        let dir = dirs.take("{}", &[]).unwrap();
+        assert_eq!(dir.path(), root.path().join("2"));
+        assert!(root.path().join("1/left").exists());
     }
 
     #[test]
