@@ -54,6 +54,8 @@ macro_rules! ulid_id {
 
             fn from_str(text: &str) -> Result<Self, ParseIdError> {
                 text.strip_prefix($prefix)
+                    // 26 such digits have 130 bits: a first one above 7 would be cut, into the id of something else.
+                    .filter(|body| body.as_bytes().first().is_some_and(|first| *first <= b'7'))
                     .and_then(|body| Ulid::from_string(body).ok())
                     .map(|ulid| Self(ulid.0))
                     .ok_or_else(|| ParseIdError {
@@ -146,6 +148,8 @@ mod tests {
         let error = "task_01".parse::<TaskId>().unwrap_err().to_string();
         assert!(error.contains("`task_01` is not a task id"), "{error}");
         assert!("node_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse::<TaskId>().is_err());
+        assert!("task_7ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<TaskId>().is_ok());
+        assert!("task_8ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<TaskId>().is_err(), "over 128 bits");
     }
 
     #[test]
