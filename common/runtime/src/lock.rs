@@ -104,7 +104,7 @@ impl DataLock {
                 Err(TryLockError::WouldBlock) => std::thread::sleep(RETRY_EVERY),
             }
         }
-        Holder::this_process(program).write(dir).map_err(failed)?;
+        note_holder(dir, program);
         Ok(Self {
             dir: dir.to_owned(),
             _file: file,
@@ -121,6 +121,15 @@ impl Drop for DataLock {
     fn drop(&mut self) {
         // Before the lock goes, so that it never takes a successor's name away.
         drop(fs::remove_file(self.dir.join(HOLDER_FILE)));
+    }
+}
+
+/// Says who holds `dir`. The lock holds without it: a disk that is full must not keep a program from starting.
+fn note_holder(dir: &Path, program: &str) {
+    if let Err(error) = Holder::this_process(program).write(dir) {
+        // Better no name than that of the one before.
+        drop(fs::remove_file(dir.join(HOLDER_FILE)));
+        tracing::warn!(dir = %dir.display(), %error, "cannot note who uses the data directory");
     }
 }
 
@@ -199,6 +208,19 @@ mod tests {
         assert_eq!(Holder::read(dir.path()).unwrap().program, "heir");
         drop(lock);
         assert_eq!(Holder::read(dir.path()), None);
+    }
+
+    #[test]
+    fn a_lock_holds_although_the_name_of_its_holder_cannot_be_written() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(HOLDER_FILE)).unwrap();
+        let lock = DataLock::acquire_within(dir.path(), "nameless", Duration::ZERO).unwrap();
+        let refused = DataLock::acquire_within(dir.path(), "second", Duration::ZERO).unwrap_err();
+        assert!(
+            matches!(refused, LockError::Held { holder: None, .. }),
+            "{refused}"
+        );
+        drop(lock);
     }
 
     #[test]
