@@ -124,9 +124,18 @@ impl Core {
                 Timer::Queue(task) => self.queue_timeout(now, task, fx),
                 Timer::Backstop(task) => self.backstop(now, task, fx),
                 Timer::Node(node) => self.node_wakes(now, node, fx),
+                Timer::Sweep => self.sweep(now, fx),
             }
         }
         self.dispatch(now, fx);
+    }
+
+    /// Looks at every node: what a deadline should have caught and did not is caught here.
+    fn sweep(&mut self, now: Now, fx: &mut Effects) {
+        for node in self.nodes.keys() {
+            self.node_wakes(now, node, fx);
+        }
+        self.timers.arm(now.mono.plus(self.settings.sweep_ms), Timer::Sweep);
     }
 
     /// When `advance` is wanted next, if nothing happens before. A spurious call is harmless.

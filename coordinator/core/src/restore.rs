@@ -52,6 +52,8 @@ impl Core {
         for key in core.nodes.keys() {
             core.wake_node(now, key);
         }
+        let sweep = now.mono.plus(core.settings.sweep_ms);
+        core.timers.arm(sweep, crate::timer::Timer::Sweep);
         core
     }
 

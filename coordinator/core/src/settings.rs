@@ -9,7 +9,7 @@ pub struct Settings {
     pub lease_ms: u64,
     /// Longest heartbeat interval that workers are told; never above `lease_ms / 6`.
     pub heartbeat_ms: u64,
-    /// How often silent nodes are looked for even if no deadline is due.
+    /// How often every node is looked at, beside the deadlines of its own; at least 1.
     pub sweep_ms: u64,
     /// How a node is chosen for tasks that name no strategy.
     pub strategy: Strategy,

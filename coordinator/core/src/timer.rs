@@ -17,6 +17,8 @@ pub(crate) enum Timer {
     Backstop(TaskKey),
     /// Silence of a node, the end of its leases, or of a takeover.
     Node(NodeKey),
+    /// Every node is looked at, whatever deadline it has.
+    Sweep,
 }
 
 /// All armed deadlines.
