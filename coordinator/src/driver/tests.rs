@@ -241,6 +241,34 @@ async fn a_key_finds_the_task_whose_acknowledgement_was_lost() {
 }
 
 #[tokio::test]
+async fn an_id_chosen_by_a_caller_never_replaces_an_ended_task() {
+    let world = world().await;
+    world.ready(0).await;
+    let first = world.submit(echo()).await.unwrap();
+    let chosen = |id: TaskId, parameters: &str| v1::TaskSpec {
+        task_id: id.to_string(),
+        parameters: parameters.into(),
+        ..echo()
+    };
+    let taken = |outcome: Result<TaskId, openclaw_core::effect::Refusal>| {
+        outcome.unwrap_err().code == ErrorCode::AlreadyExists
+    };
+    assert!(taken(world.submit(chosen(first, "{}")).await), "while live");
+    world.handle.cancel(user(), first, "").await.unwrap();
+    assert!(taken(world.submit(chosen(first, "{}")).await), "once ended");
+    let task = world.handle.task(first).await.unwrap();
+    assert_eq!(task.status(), TaskStatus::Cancelled, "its record stays");
+
+    let own = TaskId(first.0 + 1);
+    let spec = || chosen(own, "{}");
+    assert_eq!(world.submit(spec()).await.unwrap(), own);
+    world.handle.cancel(user(), own, "").await.unwrap();
+    assert_eq!(world.submit(spec()).await.unwrap(), own, "a repetition");
+    assert!(taken(world.submit(chosen(own, "{\"a\":1}")).await));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_submits_serves_the_last_view_and_passes_by_itself() {
     let world = world().await;
     let epoch = world.ready(0).await;

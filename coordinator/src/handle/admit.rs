@@ -111,6 +111,7 @@ impl Handle {
         tasks: Vec<NewTask>,
     ) -> Result<Vec<Accepted>, Refusal> {
         self.ready()?;
+        self.ids_are_free(&tasks).await?;
         let room = self.submit_room(&tasks)?;
         let (reply, answer) = oneshot::channel();
         let command = Command::Submit {
@@ -124,6 +125,38 @@ impl Handle {
             Reply::Submitted(outcome) => outcome,
             other => Err(mixed_up(&other)),
         }
+    }
+
+    /// Refuses an id of the caller's choice that names an ended task whose id was made here. The core forgets such tasks:
+    /// it knows the ids of live tasks and those that callers chose. That this looks before the core decides leaves no
+    /// gap: an id made here is known to others only after its task is in the store, where it stays while that is kept.
+    async fn ids_are_free(&self, tasks: &[NewTask]) -> Result<(), Refusal> {
+        let chosen: Vec<(usize, TaskId)> = tasks
+            .iter()
+            .enumerate()
+            .filter(|(_, task)| task.id_given)
+            .map(|(index, task)| (index, task.id))
+            .collect();
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        let taken = self
+            .read(move |reader| {
+                for (index, id) in chosen {
+                    if reader.submit(id)?.is_some_and(|row| !row.task.id_given) {
+                        return Ok(Some((index, id)));
+                    }
+                }
+                Ok(None)
+            })
+            .await?;
+        taken.map_or(Ok(()), |(index, id)| {
+            Err(Refusal {
+                code: ErrorCode::AlreadyExists,
+                detail: format!("task_id: {id} is taken"),
+                index: Some(index),
+            })
+        })
     }
 
     /// Asks for a task to be ended. Answered with where it stands after that; a final task is left as it is.
