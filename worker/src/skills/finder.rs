@@ -66,7 +66,10 @@ impl Finder {
                     entry(&advert.name, &advert.version, runnable, &openclaw),
                 );
             }
-            adverts.push(convert::skill(&advert));
+            // Under its name the builtin is advertised, which runs.
+            if Builtin::ALL.iter().all(|own| own.name() != advert.name) {
+                adverts.push(convert::skill(&advert));
+            }
         }
         Skills::new(adverts, entries, self.allow_commands)
     }

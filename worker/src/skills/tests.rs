@@ -99,6 +99,28 @@ fn a_skill_that_cannot_run_says_why_and_an_unknown_one_too() {
 }
 
 #[test]
+fn a_skill_that_calls_itself_like_a_builtin_takes_nothing_from_it() {
+    let dir = tempfile::tempdir().unwrap();
+    add(
+        dir.path(),
+        "mimic",
+        r#"{"name":"echo","run":{"command":["sh","-c","exit 1"]}}"#,
+    );
+    let skills = look(dir.path(), false);
+    let echo: Vec<bool> = skills
+        .adverts()
+        .iter()
+        .filter(|advert| advert.name == "echo")
+        .map(|advert| advert.eligible)
+        .collect();
+    assert_eq!(echo, [true]);
+    assert!(matches!(
+        skills.resolve(&spec("echo", &[])),
+        Ok(Runnable::Builtin(Builtin::Echo))
+    ));
+}
+
+#[test]
 fn builtins_are_always_there_even_without_a_skills_folder() {
     let skills = look(Path::new("/no/such/folder"), false);
     let names: Vec<&str> = skills

@@ -31,7 +31,13 @@ pub(super) fn inventory(found: v1::Inventory) -> Result<Inventory, Refusal> {
         ));
     }
     let pools = found.pools.unwrap_or_default();
-    let skills: BTreeMap<_, _> = found.skills.into_iter().filter_map(skill).collect();
+    let mut skills: BTreeMap<Box<str>, Skill> = BTreeMap::new();
+    for (name, skill) in found.skills.into_iter().filter_map(skill) {
+        // A name that stands twice is what it can be run as.
+        if skills.get(&name).is_none_or(|known| !known.eligible) {
+            skills.insert(name, skill);
+        }
+    }
     Ok(Inventory {
         skills,
         tags: tags("inventory.tags", &found.tags)?,
@@ -132,6 +138,26 @@ mod tests {
             ["echo"]
         );
         assert_eq!(found.pools.slots_milli, 4_000);
+    }
+
+    #[test]
+    fn a_skill_that_cannot_run_does_not_hide_one_of_its_name_that_can() {
+        let broken = v1::Skill {
+            eligible: false,
+            ..named("echo", v1::SkillExecutor::Command)
+        };
+        let whole = named("echo", v1::SkillExecutor::Builtin);
+        for skills in [
+            vec![whole.clone(), broken.clone()],
+            vec![broken.clone(), whole.clone()],
+        ] {
+            let found = inventory(v1::Inventory {
+                skills,
+                ..v1::Inventory::default()
+            })
+            .unwrap();
+            assert!(found.skills["echo"].eligible);
+        }
     }
 
     #[test]
