@@ -430,6 +430,8 @@ fn the_nearest_name_is_near() {
     assert_eq!(nearest("statsu", names), Some("status"));
     assert_eq!(nearest("skills", names), Some("skill"));
     assert_eq!(nearest("colour", names), None);
+    let long = format!("status{}", "s".repeat(4 * 1024 * 1024));
+    assert_eq!(nearest(&long, names), None, "and costs no time");
     assert!(
         known("parameter", "x\n", names).starts_with("unknown parameter `x`; known are: status")
     );

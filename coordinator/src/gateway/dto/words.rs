@@ -56,11 +56,18 @@ public_words! {
     executor: SkillExecutor, "SKILL_EXECUTOR_";
 }
 
+/// Longest name, in bytes, for which a known one is looked for.
+const LONGEST_GUESSED: usize = 64;
+
 /// The known name that somebody probably meant: a few letters away, or with the same beginning.
 pub(super) fn nearest<'a>(
     wrong: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    // Measuring takes time in proportion to both lengths, and no known name is nearly so long.
+    if wrong.len() > LONGEST_GUESSED {
+        return None;
+    }
     let wrong = wrong.to_ascii_lowercase();
     let close = |name: &str, distance: usize| {
         let shared = wrong
