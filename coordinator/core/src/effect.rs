@@ -15,6 +15,9 @@ use crate::view::{Explanation, LiveTask};
 pub struct Effects {
     /// To be made durable, as one batch, before anything else here is seen.
     pub writes: Vec<Write>,
+    /// Streams to be asked with a `Ping` of this number, at once: nothing durable stands behind the question, and a
+    /// clock runs for the answer.
+    pub asks: Vec<(SessionId, u64)>,
     /// Answers.
     pub replies: Vec<(ReplyId, Reply)>,
     /// Messages to workers; those of one stream in order.
@@ -29,6 +32,7 @@ impl Effects {
     /// Nothing is asked for.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
+            && self.asks.is_empty()
             && self.replies.is_empty()
             && self.sends.is_empty()
             && self.closes.is_empty()
@@ -103,7 +107,7 @@ pub enum Send {
         /// Highest number sent.
         last_offer_seq: u64,
     },
-    /// Are you there?
+    /// Are you there? Leaves in order only where something else has to leave before; see `Effects::asks`.
     Ping {
         /// Comes back.
         nonce: u64,

@@ -78,6 +78,7 @@ pub(crate) struct Session {
     pub(crate) heartbeat_ms: u64,
     /// Number of the last offer batch.
     pub(crate) offer_seq: u64,
+    pub(crate) opened: Mono,
     pub(crate) last_heard: Mono,
 }
 

@@ -45,19 +45,29 @@ impl Core {
             return;
         };
         self.nonce += 1;
-        let due = now.mono.plus(self.settings.takeover_ms);
         let nonce = self.nonce;
         let node = &mut self.nodes[key];
-        if let Some(former) = node.challenger.replace(Challenger {
+        // A stream that has only just opened may not even have had its Welcome: nobody can answer on it yet.
+        let fresh = node
+            .session
+            .as_ref()
+            .map_or(now.mono, |own| own.opened.plus(MISSED * own.heartbeat_ms));
+        let mut due = now.mono.plus(self.settings.takeover_ms).max(fresh);
+        if let Some(former) = node.challenger.take() {
+            if former.hello.process_id == hello.process_id {
+                // It dials again while it waits; that does not make it wait longer.
+                due = due.min(former.due);
+            }
+            fx.closes.push((former.session, Close::Replaced));
+        }
+        node.challenger = Some(Challenger {
             session,
             hello,
             due,
             nonce,
-        }) {
-            fx.closes.push((former.session, Close::Replaced));
-        }
+        });
         if let Some(connected) = &node.session {
-            fx.sends.push((connected.id, Send::Ping { nonce }));
+            fx.asks.push((connected.id, nonce));
         }
         self.wake_node_by(key, due);
     }
@@ -89,6 +99,7 @@ impl Core {
             protocol,
             heartbeat_ms,
             offer_seq: 0,
+            opened: now.mono,
             last_heard: now.mono,
         });
         (node.suspect, node.offline, node.asleep, node.leaving) = (None, None, None, None);
@@ -125,9 +136,8 @@ impl Core {
     }
 
     /// A stream was welcomed while another one waited for the identity: an earlier one of the same process is of no
-    /// use any more; another process waits on until this one has shown that it lives.
+    /// use any more; another process waits on, for an answer or for the silence that makes this one suspect.
     fn settle_challenger(&mut self, now: Now, key: NodeKey, fx: &mut Effects) {
-        let takeover_ms = self.settings.takeover_ms;
         let node = &mut self.nodes[key];
         let Some(mut other) = node.challenger.take() else {
             return;
@@ -136,11 +146,9 @@ impl Core {
             fx.closes.push((other.session, Close::Replaced));
             return;
         }
-        if let Some(own) = &node.session {
-            let nonce = other.nonce;
-            fx.sends.push((own.id, Send::Ping { nonce }));
-        }
-        other.due = now.mono.plus(takeover_ms);
+        let Some(own) = &node.session else { return };
+        fx.sends.push((own.id, Send::Ping { nonce: other.nonce }));
+        other.due = now.mono.plus(MISSED * own.heartbeat_ms);
         let due = other.due;
         node.challenger = Some(other);
         self.wake_node_by(key, due);
@@ -158,6 +166,10 @@ impl Core {
         }
         node.session = None;
         node.offline = Some(now.wall);
+        if let Some(other) = &mut node.challenger {
+            // Nobody is left to ask.
+            other.due = now.mono;
+        }
         self.touch_node(key);
         self.wake_node(now, key);
     }

@@ -68,6 +68,7 @@ impl Run<'_> {
             Event::Session { session, event },
             &mut self.gathering.fx,
         );
+        self.ask();
         self.gathering.cut();
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use openclaw_common::backoff::splitmix;
 use openclaw_common::time::{Mono, Now};
 use openclaw_core::Core;
+use openclaw_core::effect::Send;
 use openclaw_core::event::{Event, SessionEvent};
 use openclaw_core::record::Write;
 use tokio::time::{Instant, Sleep};
@@ -201,6 +202,15 @@ impl<'a> Run<'a> {
         self.core.advance(now, &mut self.gathering.fx);
         self.gathering.cut();
         self.launch(now);
+    }
+
+    /// Questions leave at once: a clock runs for their answers, and a slow disk must not use it up.
+    pub(super) fn ask(&mut self) {
+        for (session, nonce) in self.gathering.fx.asks.drain(..) {
+            if let Some(outbox) = self.sessions.get(session) {
+                outbox.push(Out::Send(Send::Ping { nonce }));
+            }
+        }
     }
 
     /// Hands what was collected to the store, or carries it out at once when nothing needs to be durable before it.

@@ -13,7 +13,7 @@ use openclaw_coordinator::grpc::convert;
 use openclaw_coordinator::store::memory::{Disk, Fault as DiskFault};
 use openclaw_coordinator::store::{Batch, Reader, Start, Store};
 use openclaw_core::Core;
-use openclaw_core::effect::Effects;
+use openclaw_core::effect::{Effects, Send};
 use openclaw_core::event::{Event, ReplyId, SessionEvent};
 use openclaw_core::settings::Settings;
 use openclaw_worker::state::ClosedBy;
@@ -31,6 +31,8 @@ use super::world::World;
 const TICK_MS: u64 = 1_000;
 /// What more than this means that the coordinator stood still.
 const TOLERANCE_MS: u64 = 5_000;
+/// How often the view is compared with the truth.
+const VIEW_MS: u64 = 7_000;
 
 /// Something for the driver.
 #[derive(Debug)]
@@ -239,6 +241,10 @@ impl World {
             self.dirty = false;
             self.advance(now)?;
         }
+        if self.now >= self.view_due {
+            self.view_due = self.now + VIEW_MS;
+            self.check_view(now)?;
+        }
         self.launch()?;
         self.alarm(now)
     }
@@ -351,6 +357,9 @@ impl World {
             return broken("core", why);
         }
         self.truth_decided(now, &fx)?;
+        for (session, nonce) in fx.asks {
+            self.carry_send(session, Send::Ping { nonce })?;
+        }
         let Some(run) = &mut self.coordinator.run else {
             return Ok(());
         };

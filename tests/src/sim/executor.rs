@@ -35,6 +35,13 @@ pub(crate) struct Program {
     turn: u64,
 }
 
+impl Program {
+    /// It was asked to end.
+    pub(crate) fn asked(&self) -> bool {
+        self.turn > 0
+    }
+}
+
 impl World {
     /// Starts the program of an attempt.
     pub(crate) fn start_program(&mut self, id: ProcId, job: Job) -> Checked {

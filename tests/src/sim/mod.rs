@@ -82,7 +82,7 @@ pub fn run(plan: Plan) -> Outcome {
             .truth
             .leases
             .values()
-            .filter(|lease| lease.started_by.is_some())
+            .filter(|lease| lease.started.is_some())
             .count(),
         lines: world.log.into_lines(),
     }

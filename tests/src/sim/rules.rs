@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use openclaw_common::code::ReasonCode;
 use openclaw_common::id::{LeaseId, SessionId, TaskId};
-use openclaw_common::status::{Outcome, TaskStatus};
+use openclaw_common::status::{NodeStatus, Outcome, TaskStatus};
 use openclaw_common::time::{Mono, Now};
 use openclaw_coordinator::store::Reader;
 use openclaw_core::effect::{Effects, Reply, Send};
@@ -71,6 +71,9 @@ impl World {
                 self.truth.welcome(*session, until);
             }
         }
+        for (session, _) in &fx.closes {
+            self.truth.parted(*session);
+        }
         for write in &fx.writes {
             match write {
                 Write::Offer(row) => self.offer_decided(now, row)?,
@@ -97,7 +100,7 @@ impl World {
             if task.decided.is_some() || task.recorded.is_some() {
                 return broken("final", format!("{id} is placed although it is final"));
             }
-            if task.cancelling {
+            if task.cancelling.is_some() {
                 return broken(
                     "cancel",
                     format!("{id} is placed although it is being cancelled"),
@@ -121,7 +124,7 @@ impl World {
                     until: now.mono.plus(self.lease_ms()),
                     told: false,
                     closed: false,
-                    started_by: None,
+                    started: None,
                     wedged: false,
                     node: row.node.to_string(),
                     ended_by: None,
@@ -582,10 +585,10 @@ impl World {
                 ),
             );
         }
-        if let Some(before) = &known.started_by {
+        if let Some((before, _)) = known.started {
             return broken(
                 "once",
-                format!("{lease} was started by {before} and starts again on {name}"),
+                format!("{lease} was started by {before:?} and starts again on {name}"),
             );
         }
         let truth = &self.truth.tasks[&task];
@@ -612,7 +615,47 @@ impl World {
             );
         }
         if let Some(known) = self.truth.leases.get_mut(&lease) {
-            known.started_by = Some(name);
+            known.started = Some((id, self.now));
+        }
+        Ok(())
+    }
+
+    /// Whoever says that a program runs whose task is being cancelled is told to end it before that is acknowledged.
+    pub(crate) fn check_cancels(&self, id: ProcId, composed: u64) -> Checked {
+        let Some(proc) = self.procs.get(&id) else {
+            return Ok(());
+        };
+        let spared = |lease: &&LeaseId| {
+            let known = self.truth.leases.get(lease)?;
+            let since = self.truth.tasks.get(&known.task)?.cancelling?;
+            let (_, started) = known.started?;
+            let told = proc.programs[lease].asked();
+            (!told && since < composed && started < composed && self.truth.latest(known.task) == Some(**lease)).then_some(())
+        };
+        match proc.programs.keys().find(|lease| spared(lease).is_some()) {
+            Some(lease) if self.truth.copied.is_empty() => {
+                broken("cancel", format!("{} still runs {lease}, which was cancelled", proc.id))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the core shows of nodes and counts is true.
+    pub(crate) fn check_view(&mut self, now: Now) -> Checked {
+        let Some(run) = &self.coordinator.run else {
+            return Ok(());
+        };
+        let view = run.core.view(now);
+        let live = run.core.live_tasks();
+        let counted = view.pending + view.scheduled + view.running;
+        if u64::try_from(live).ok() != Some(counted) {
+            return broken("view", format!("{live} tasks are live, {counted} are shown"));
+        }
+        for node in &view.nodes {
+            let connected = self.truth.is_connected(&node.name);
+            if connected == (node.status == NodeStatus::Offline) {
+                return broken("view", format!("{} is shown as {}, but connected: {connected}", node.name, node.status));
+            }
         }
         Ok(())
     }
@@ -714,8 +757,9 @@ impl World {
         if status.is_final() {
             return self.truth_is_final(task);
         }
+        let now = self.now;
         if let Some(known) = self.truth.tasks.get_mut(&task) {
-            known.cancelling = true;
+            known.cancelling.get_or_insert(now);
         }
         Ok(())
     }

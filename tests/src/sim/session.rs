@@ -147,7 +147,7 @@ impl World {
         }
     }
 
-    fn carry_send(&mut self, session: SessionId, send: Send) -> Checked {
+    pub(crate) fn carry_send(&mut self, session: SessionId, send: Send) -> Checked {
         let Some(conn) = self
             .coordinator
             .run

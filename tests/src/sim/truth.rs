@@ -32,8 +32,8 @@ pub(crate) struct TaskTruth {
     pub(crate) decided: Option<TaskStatus>,
     /// Its end as it is on disk.
     pub(crate) recorded: Option<Recorded>,
-    /// A client was told that it is being cancelled.
-    pub(crate) cancelling: bool,
+    /// When a client was told that it is being cancelled.
+    pub(crate) cancelling: Option<u64>,
 }
 
 /// An end that is on disk.
@@ -73,8 +73,8 @@ pub(crate) struct LeaseTruth {
     pub(crate) told: bool,
     /// It is on record as ended.
     pub(crate) closed: bool,
-    /// Its program was started, by this process.
-    pub(crate) started_by: Option<String>,
+    /// Its program was started, by this process and then.
+    pub(crate) started: Option<(ProcId, u64)>,
     pub(crate) wedged: bool,
     /// The node that it was placed on.
     pub(crate) node: String,
@@ -116,7 +116,7 @@ impl Truth {
             leases: Vec::new(),
             decided: None,
             recorded: None,
-            cancelling: false,
+            cancelling: None,
         });
     }
 
@@ -244,6 +244,11 @@ impl Truth {
         let latest = self.latest(self.leases.get(&lease)?.task)?;
         let node = &self.leases.get(&latest)?.node;
         self.welcomed.get(&format!("uid-{node}")).copied()
+    }
+
+    /// The node has a stream that was welcomed and has not ended.
+    pub(crate) fn is_connected(&self, node: &str) -> bool {
+        self.welcomed.contains_key(&format!("uid-{node}"))
     }
 
     /// An offer leaves only when it is on disk.

@@ -420,7 +420,10 @@ impl World {
         }
         match parcel {
             Parcel::Down(message) => {
-                self.vouch(conn, &message);
+                let composed = self.vouch(conn, &message);
+                if let (Some(composed), Down::HeartbeatAck(_)) = (composed, &*message) {
+                    self.check_cancels(id, composed)?;
+                }
                 let who = self.shown_proc(id);
                 self.trace(format_args!("{who} hears {}", shown(&message)));
                 let response = v1::ConnectResponse {
@@ -446,11 +449,9 @@ impl World {
             .map_or_else(|| format!("{id:?}"), |proc| proc.id.clone())
     }
 
-    /// Remembers by the true time what the coordinator has acknowledged.
-    fn vouch(&mut self, conn: ConnId, message: &Down) {
-        let Some(stream) = self.conns.get_mut(&conn) else {
-            return;
-        };
+    /// Remembers by the true time what the coordinator has acknowledged; gives the time when that was composed.
+    fn vouch(&mut self, conn: ConnId, message: &Down) -> Option<u64> {
+        let stream = self.conns.get_mut(&conn)?;
         let at = match message {
             Down::Welcome(_) => Some(stream.hello_at),
             Down::HeartbeatAck(ack) => {
@@ -460,6 +461,7 @@ impl World {
             _ => None,
         };
         stream.vouched = stream.vouched.max(at);
+        at
     }
 
     /// The stream can take messages: what is said is composed now.

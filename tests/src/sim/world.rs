@@ -57,6 +57,8 @@ pub(crate) struct World {
     pub(crate) conns_made: u32,
     pub(crate) truth: Truth,
     pub(crate) calm_since: Option<u64>,
+    /// When the view is next compared with the truth.
+    pub(crate) view_due: u64,
     done: bool,
     pub(crate) steps: u64,
 }
@@ -92,6 +94,7 @@ impl World {
             conns_made: 0,
             truth: Truth::default(),
             calm_since: None,
+            view_due: 0,
             done: false,
             steps: 0,
             rng,

@@ -255,6 +255,9 @@ impl World {
             self.disk.apply(write);
         }
         self.replies.extend(fx.replies);
+        let asks = fx.asks.into_iter();
+        self.sends
+            .extend(asks.map(|(session, nonce)| (session, Send::Ping { nonce })));
         self.sends.extend(fx.sends);
         self.closes.extend(fx.closes);
         self.notices.extend(fx.notices);

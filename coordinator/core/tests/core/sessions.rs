@@ -128,10 +128,12 @@ fn a_second_process_is_refused_while_the_first_one_lives() {
 fn a_second_process_takes_over_when_the_first_one_is_silent() {
     let mut world = world();
     let node = world.join(worker("n", &["echo"], 5));
+    world.pass(20_000);
     let newcomer = world.open(Hello {
         process_id: "another".into(),
         ..worker("n", &["echo"], 5)
     });
+    assert!(world.welcome(newcomer).is_none());
     world.pass(2_000);
     assert!(world.welcome(newcomer).is_some());
     let superseded = world
@@ -139,6 +141,35 @@ fn a_second_process_takes_over_when_the_first_one_is_silent() {
         .iter()
         .any(|(to, close)| *to == node.session && matches!(close, Close::Superseded { .. }));
     assert!(superseded);
+}
+
+#[test]
+fn a_stream_that_has_only_just_opened_is_given_time_to_answer() {
+    let mut world = world();
+    world.join(worker("n", &["echo"], 5));
+    let newcomer = world.open(Hello {
+        process_id: "another".into(),
+        ..worker("n", &["echo"], 5)
+    });
+    world.pass(14_000);
+    assert!(
+        world.welcome(newcomer).is_none(),
+        "its Welcome may still wait for the disk"
+    );
+    world.pass(1_000);
+    assert!(world.welcome(newcomer).is_some());
+}
+
+#[test]
+fn whoever_waits_is_welcome_as_soon_as_nobody_is_left_to_ask() {
+    let mut world = world();
+    let node = world.join(worker("n", &["echo"], 5));
+    let newcomer = world.open(Hello {
+        process_id: "another".into(),
+        ..worker("n", &["echo"], 5)
+    });
+    world.disconnect(&node);
+    assert!(world.welcome(newcomer).is_some());
 }
 
 #[test]
