@@ -92,7 +92,8 @@ impl Driver {
     /// Handles what the driver woke for: time first, so that a machine that slept knows it before it hears anything.
     fn turn(&mut self, woken: Woken) {
         let now = self.parts.clock.now();
-        if let Some(gap_ms) = self.gap.look(now) {
+        let gap = self.gap.look(now);
+        if let Some(gap_ms) = gap {
             // What the old stream still had to say is out of date.
             self.heard.clear();
             self.handle(now, Event::Resumed { gap_ms });
@@ -103,6 +104,8 @@ impl Driver {
         match woken {
             Woken::Work | Woken::Deadline => {}
             Woken::Second => self.second(now),
+            // A dial from before the sleep: what it brought is dropped, another one is under way.
+            Woken::Dialed(_) if gap.is_some() => {}
             Woken::Dialed(outcome) => self.answered(now, outcome),
             Woken::Stop(stage) => {
                 self.stage = stage;
