@@ -135,7 +135,8 @@ impl Core {
         for node in self.nodes.keys() {
             self.node_wakes(now, node, fx);
         }
-        self.timers.arm(now.mono.plus(self.settings.sweep_ms), Timer::Sweep);
+        self.timers
+            .arm(now.mono.plus(self.settings.sweep_ms), Timer::Sweep);
     }
 
     /// When `advance` is wanted next, if nothing happens before. A spurious call is harmless.
