@@ -17,7 +17,11 @@ impl Backoff {
     pub const fn delay_ms(self, n: u32, random: u64) -> u64 {
         let factor = if n >= 63 { u64::MAX } else { 1 << n };
         let grown = self.base_ms.saturating_mul(factor);
-        let bound = if grown < self.cap_ms { grown } else { self.cap_ms };
+        let bound = if grown < self.cap_ms {
+            grown
+        } else {
+            self.cap_ms
+        };
         scale(bound, random)
     }
 }
@@ -42,9 +46,15 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_cap() {
-        let backoff = Backoff { base_ms: 1_000, cap_ms: 60_000 };
+        let backoff = Backoff {
+            base_ms: 1_000,
+            cap_ms: 60_000,
+        };
         let longest: Vec<u64> = (0..8).map(|n| backoff.delay_ms(n, u64::MAX)).collect();
-        assert_eq!(longest, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+        assert_eq!(
+            longest,
+            [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
+        );
         assert_eq!(backoff.delay_ms(200, u64::MAX), 60_000);
         assert_eq!(backoff.delay_ms(3, 0), 0);
     }

@@ -7,7 +7,9 @@ use ulid::Ulid;
 
 /// A text that is not an id of the kind asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {kind}: expected `{prefix}` and 26 letters and digits of Crockford's base 32")]
+#[error(
+    "`{text}` is not a {kind}: expected `{prefix}` and 26 letters and digits of Crockford's base 32"
+)]
 pub struct ParseIdError {
     kind: &'static str,
     prefix: &'static str,
@@ -106,7 +108,9 @@ pub const MAX_NODE_ID_BYTES: usize = 63;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NodeIdError {
     /// Empty, too long, or with a character outside the alphabet.
-    #[error("node id `{0}`: use 1 to 63 letters, digits, `-`, `_` or `.`, beginning with a letter or digit")]
+    #[error(
+        "node id `{0}`: use 1 to 63 letters, digits, `-`, `_` or `.`, beginning with a letter or digit"
+    )]
     Form(String),
     /// A word that the HTTP API uses itself.
     #[error("node id `{0}` is reserved; choose another")]
@@ -117,7 +121,9 @@ pub enum NodeIdError {
 pub fn check_node_id(text: &str) -> Result<(), NodeIdError> {
     let shown = || text.chars().take(80).collect::<String>();
     let first_ok = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let all_ok = text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let all_ok = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     if !first_ok || !all_ok || text.len() > MAX_NODE_ID_BYTES {
         return Err(NodeIdError::Form(shown()));
     }
@@ -149,15 +155,24 @@ mod tests {
         assert!(error.contains("`task_01` is not a task id"), "{error}");
         assert!("node_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse::<TaskId>().is_err());
         assert!("task_7ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<TaskId>().is_ok());
-        assert!("task_8ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<TaskId>().is_err(), "over 128 bits");
+        assert!(
+            "task_8ZZZZZZZZZZZZZZZZZZZZZZZZZ".parse::<TaskId>().is_err(),
+            "over 128 bits"
+        );
     }
 
     #[test]
     fn node_ids_are_plain_words_and_not_routes() {
         assert_eq!(check_node_id("main-mac"), Ok(()));
-        assert_eq!(check_node_id("online"), Err(NodeIdError::Reserved("online".into())));
+        assert_eq!(
+            check_node_id("online"),
+            Err(NodeIdError::Reserved("online".into()))
+        );
         for bad in ["", "-x", "a b", "ü", "a/b", &"x".repeat(64)] {
-            assert!(matches!(check_node_id(bad), Err(NodeIdError::Form(_))), "{bad}");
+            assert!(
+                matches!(check_node_id(bad), Err(NodeIdError::Form(_))),
+                "{bad}"
+            );
         }
     }
 }

@@ -68,7 +68,10 @@ words!(
 impl TaskStatus {
     /// No further state follows.
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Timeout)
+        matches!(
+            self,
+            Self::Completed | Self::Failed | Self::Cancelled | Self::Timeout
+        )
     }
 }
 

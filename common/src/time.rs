@@ -51,8 +51,9 @@ clock_arithmetic!(Wall);
 
 #[cfg(test)]
 mod tests {
-    use super::{Mono, Wall, millis};
     use std::time::Duration;
+
+    use super::{Mono, Wall, millis};
 
     #[test]
     fn spans_saturate_at_both_ends() {
