@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openclaw_config::Settings;
+use openclaw_config::{Settings, StorageType};
 use openclaw_proto::MAX_MESSAGE_BYTES;
 use openclaw_runtime::identity::{hostname, own_names};
 use openclaw_runtime::lock::{DataLock, LockError};
@@ -29,7 +29,7 @@ use crate::handle::Handle;
 use crate::limits;
 use crate::serve::{self, BindError, Edge, Listeners, Server, Standard, app, standard};
 use crate::shared::Phase;
-use crate::store::{Opener, StoreError};
+use crate::store::{Home, Opener, StoreError};
 use crate::task_logs::TaskLogs;
 
 /// Names this program to others that want its data directory.
@@ -179,6 +179,8 @@ async fn start_core(settings: &Settings, group: &TaskGroup) -> Result<RunningCor
     let parts = DriverParts {
         settings: limits::core_settings(settings),
         opener: Opener::new(&settings.storage),
+        home: (settings.storage.kind != StorageType::Memory)
+            .then(|| Home::in_folder(&settings.coordinator_dir())),
         limits: limits::request_limits(&settings.limits),
         group: group.clone(),
     };

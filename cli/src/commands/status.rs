@@ -59,7 +59,9 @@ impl Report for StatusReport {
                 dto.tasks.pending, dto.tasks.scheduled, dto.tasks.running
             ),
         ];
-        if dto.nodes_by_status.values().sum::<u32>() == 0 {
+        if let Some(trouble) = &dto.trouble {
+            lines.push(format!("trouble      {trouble}"));
+        } else if dto.nodes_by_status.values().sum::<u32>() == 0 {
             lines.push("next:  join a machine: openclaw-cluster token show".to_owned());
         } else if dto.tasks.pending > 0 {
             lines.push("next:  see what waits: openclaw-cluster ps".to_owned());

@@ -26,6 +26,8 @@ pub struct ClusterDto {
     pub started_at: Option<String>,
     /// The store engine.
     pub store: String,
+    /// What is wrong with the store, while it takes nothing.
+    pub trouble: Option<String>,
     /// Tasks that are not final, by state.
     pub tasks: TaskCounts,
     /// Nodes by state.
@@ -57,6 +59,7 @@ impl ClusterDto {
             version: cluster.version,
             client_version: env!("CARGO_PKG_VERSION"),
             epoch: cluster.epoch,
+            trouble: Some(cluster.trouble).filter(|trouble| !trouble.is_empty()),
             started_at: timestamp(cluster.started_at),
             store: cluster.store,
             tasks: TaskCounts {

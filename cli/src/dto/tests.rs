@@ -227,6 +227,7 @@ fn the_cluster_keeps_its_fields() {
         total_slots: 10,
         used_slots: 3,
         store: "sled".to_owned(),
+        trouble: "no space left for the store".to_owned(),
     };
     let dto = ClusterDto::new(cluster, "127.0.0.1:8888".to_owned());
     assert_json_snapshot!(ClusterDto {

@@ -20,7 +20,7 @@ use super::sessions::draining;
 use crate::grpc::convert::Limits;
 use crate::handle::{Handle, HandleParts};
 use crate::shared::{self, Phase, Shared, store_trouble};
-use crate::store::{self, Opened, Opener, StoreError, StoreThread};
+use crate::store::{self, Home, Opened, Opener, StoreError, StoreThread};
 
 /// Delay before the store is opened again: doubled from the first to the last.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
@@ -35,6 +35,8 @@ pub struct DriverParts {
     pub settings: Settings,
     /// Opens the store.
     pub opener: Opener,
+    /// Which cluster the store must be of; `None` for one that lives in memory.
+    pub home: Option<Home>,
     /// Limits of requests.
     pub limits: Limits,
     /// Owns what runs beside the driver.
@@ -46,6 +48,7 @@ pub struct DriverParts {
 pub struct Driver {
     settings: Settings,
     store: StoreThread,
+    home: Option<Home>,
     shared: Arc<Shared>,
     lanes: Lanes,
     inlets: Inlets,
@@ -75,6 +78,7 @@ impl Driver {
         let driver = Self {
             settings: parts.settings,
             store,
+            home: parts.home,
             shared,
             lanes,
             inlets,
@@ -149,13 +153,15 @@ impl Driver {
             "the store is open"
         );
         let (settings, now, seed) = (self.settings.clone(), self.shared.clock.now(), seed()?);
+        let home = self.home.clone();
         let restored = self.group.spawn_blocking("restore", move || {
-            Core::restore(settings, loaded, now, seed)
+            home.map_or(Ok(()), |home| home.check(loaded.cluster_id))?;
+            Ok::<_, StoreError>(Core::restore(settings, loaded, now, seed))
         });
         let core = restored.await.map_err(|error| StoreError::Panicked {
             doing: "restore",
             what: error.to_string(),
-        })?;
+        })??;
         Ok((opened, core))
     }
 

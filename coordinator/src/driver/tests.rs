@@ -47,6 +47,7 @@ async fn world_on(disk: Disk) -> World {
     let parts = DriverParts {
         settings: Settings::default(),
         opener: Opener::in_memory(disk.clone()),
+        home: None,
         limits: Limits::default(),
         group: group.clone(),
     };
@@ -511,6 +512,7 @@ async fn a_store_that_is_locked_at_the_first_start_is_an_error_at_once() {
     let parts = DriverParts {
         settings: Settings::default(),
         opener: Opener::in_memory(disk),
+        home: None,
         limits: Limits::default(),
         group: group.clone(),
     };

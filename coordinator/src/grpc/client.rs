@@ -317,7 +317,14 @@ impl ClusterService for Clients {
         let published = self.handle.view();
         let view = &published.view;
         let (by_status, total_slots, used_slots) = convert::node_counts(view);
+        let phase = self.handle.health().phase;
+        let trouble = match &phase {
+            Phase::Failed(refusal) if view.epoch == 0 => return Err(reply::status(refusal)),
+            Phase::Failed(refusal) => refusal.detail.clone(),
+            Phase::Opening | Phase::Ready(_) | Phase::Stopping => String::new(),
+        };
         let mut cluster = v1::GetClusterResponse {
+            trouble,
             cluster_id: view.cluster_id.to_string(),
             name: self.cluster_name.to_string(),
             version: self.build.to_owned(),
@@ -333,7 +340,7 @@ impl ClusterService for Clients {
             used_slots,
             ..v1::GetClusterResponse::default()
         };
-        if let Phase::Ready(run) = self.handle.health().phase {
+        if let Phase::Ready(run) = phase {
             cluster.started_at = Some(convert::timestamp(run.since));
             run.engine.clone_into(&mut cluster.store);
         }

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use openclaw_common::id::ClusterId;
+
 /// Why a store did not do what was asked. Free of transport: the edge maps it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -47,6 +49,16 @@ pub enum StoreError {
         found: &'static str,
         /// The engine that was asked for.
         wanted: &'static str,
+    },
+    /// The store is another one than this data folder belongs to: the former one was removed or replaced.
+    #[error("the store of {lives} is gone, in its place is {found}; put the former one back, or, to go on with this one, stop the coordinator, remove {} and start it again", file.display())]
+    OtherCluster {
+        /// The file that names the cluster.
+        file: PathBuf,
+        /// The cluster that lives here.
+        lives: String,
+        /// The cluster of the store that was opened.
+        found: ClusterId,
     },
     /// No such engine in this build.
     #[error("this build has no {wanted} engine for the store at {}; set storage.type: sled", path.display())]

@@ -10,6 +10,7 @@ mod encode;
 mod engine;
 mod error;
 mod export;
+mod home;
 mod load;
 pub mod memory;
 mod opener;
@@ -27,6 +28,7 @@ mod traits;
 mod witness;
 
 pub use error::StoreError;
+pub use home::Home;
 pub use opener::Opener;
 pub use thread::{Committed, Completion, Opened, StoreThread};
 pub use traits::{Batch, Limits, Page, Reader, ScanQuery, Start, Store, weight};

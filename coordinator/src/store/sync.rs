@@ -26,10 +26,19 @@ impl Barrier {
         Ok(Self {})
     }
 
-    /// Everything written to the file so far is on the disk when this returns.
+    /// Everything written to the file so far is on the disk when this returns. A file that has lost its name would keep
+    /// taking bytes that nobody ever finds again: that is an error.
     #[cfg(target_os = "linux")]
     pub(super) fn wait(&self) -> io::Result<()> {
-        self.file.sync_data()
+        use std::os::unix::fs::MetadataExt as _;
+        self.file.sync_data()?;
+        if self.file.metadata()?.nlink() == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "its data file was deleted while it was in use",
+            ));
+        }
+        Ok(())
     }
 
     /// Nothing is needed here.
@@ -41,5 +50,22 @@ impl Barrier {
     )]
     pub(super) fn wait(&self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::Barrier;
+
+    #[test]
+    fn a_data_file_that_was_deleted_takes_nothing_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("db");
+        std::fs::write(&path, b"rows").unwrap();
+        let barrier = Barrier::new(&path).unwrap();
+        barrier.wait().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let words = barrier.wait().unwrap_err().to_string();
+        assert!(words.contains("deleted"), "{words}");
     }
 }
