@@ -15,3 +15,4 @@ mod misbehave;
 mod mixed;
 mod quick_start;
 mod stop;
+mod tidy;
