@@ -14,7 +14,7 @@ use super::rng::Rng;
 pub(crate) struct ProcId(pub(crate) u32);
 
 /// One thing that is to happen.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
     /// The first message of one direction may have arrived.
     Deliver(ConnId, Side),

@@ -1,16 +1,8 @@
 //! What goes wrong in a run, and when. Each seed has its own selection of faults, so that each gets room to matter.
 
-use std::time::Duration;
-
 use openclaw_coordinator::store::memory::Fault as DiskFault;
-use openclaw_worker::state::Event;
 
-use super::agenda::Step;
-use super::clock::Clock;
-use super::machine::Machine;
-use super::net::Side;
 use super::rng::Rng;
-use super::verdict::Checked;
 use super::world::World;
 
 /// At which step of a batch the coordinator dies.
@@ -29,6 +21,8 @@ pub(crate) enum CrashPoint {
 pub(crate) enum Fault {
     /// Nothing gets through to a worker, to the coordinator, or either way, for so long.
     Partition(usize, Which, u64),
+    /// A worker is not heard for so long, and nobody's pings show it.
+    Hush(usize, u64),
     /// A worker's process is killed; with true its machine loses power.
     KillWorker(usize, bool),
     /// Somebody asks a worker to stop, now or in peace.
@@ -113,7 +107,7 @@ impl Chaos {
         Self {
             spikes: rng.pick(&[0, 0, 2, 10]),
             lossy_ends: rng.percent(70),
-            half_open: rng.pick(&[0, 20, 60]),
+            half_open: rng.pick(&[0, 30, 90]),
             disk_ms: rng.pick(&[0, 5, 50, 1_500]),
             lost_answers: rng.pick(&[0, 10, 40]),
             cancels: rng.pick(&[0, 10, 30]),
@@ -124,7 +118,7 @@ impl Chaos {
 }
 
 /// Kinds of faults that a seed may have or not.
-const KINDS: usize = 14;
+const KINDS: usize = 15;
 
 /// Rolls the faults of a run: what, and when, up to `end`.
 pub(crate) fn schedule(rng: &mut Rng, machines: usize, end: u64) -> Vec<(u64, Fault)> {
@@ -159,7 +153,7 @@ fn one(rng: &mut Rng, kind: usize, machine: usize, left: u64) -> Fault {
                 Which::ToWorker,
                 Which::ToCoordinator,
             ]);
-            let longest = rng.pick(&[3_000, 30_000, 180_000]);
+            let longest = rng.pick(&[3_000, 60_000, 180_000, 180_000]);
             Fault::Partition(machine, which, span(rng, 1_000, longest))
         }
         1 => Fault::KillWorker(machine, rng.percent(25)),
@@ -188,225 +182,10 @@ fn one(rng: &mut Rng, kind: usize, machine: usize, left: u64) -> Fault {
             ]))
         }
         12 => Fault::DiskFull(span(rng, 500, 30_000)),
+        14 => Fault::Hush(machine, span(rng, 31_000, 130_000)),
         13 if rng.percent(30) => Fault::Inventory(machine),
         _ => Fault::DiskSlow(rng.pick(&[200, 2_000, 8_000])),
     }
 }
 
-impl World {
-    /// Something breaks or heals.
-    pub(crate) fn befall(&mut self, fault: Fault) -> Checked {
-        if fault != Fault::Look {
-            self.trace(format_args!("{fault:?}"));
-        }
-        match fault {
-            Fault::Partition(machine, which, span) => self.partition(machine, which, span),
-            Fault::KillWorker(machine, silence) => self.kill_machine(machine, silence),
-            Fault::StopWorker(machine, now) => self.stop_worker(machine, now),
-            Fault::Inventory(machine) => self.tell_machine(machine, Event::InventoryChanged),
-            Fault::FreezeWorker(machine, span, asleep) => self.freeze_worker(machine, span, asleep),
-            Fault::ThawWorker(machine) => {
-                self.machines[machine].clock.thaw(self.now);
-                self.look_at_clocks(machine)
-            }
-            Fault::JumpWorker(machine, ahead, back) => {
-                self.machines[machine].clock.jump(ahead, back);
-                self.look_at_clocks(machine)
-            }
-            Fault::SpoolFails(machine, span) => {
-                self.machines[machine].dir.failing_until = self.now + span;
-                Ok(())
-            }
-            Fault::Copy(machine) => self.copy_identity(machine),
-            Fault::KillCoordinator(silence) => self.crash_coordinator(silence),
-            Fault::Arm(point) => {
-                self.coordinator.armed = Some(point);
-                Ok(())
-            }
-            Fault::FreezeCoordinator(span, asleep) => self.freeze_coordinator(span, asleep),
-            Fault::ThawCoordinator => {
-                self.coordinator.clock.thaw(self.now);
-                Ok(())
-            }
-            Fault::JumpCoordinator(ahead, back) => {
-                self.coordinator.clock.jump(ahead, back);
-                Ok(())
-            }
-            Fault::Disk(kind) => {
-                self.coordinator.disk.fail_next(kind);
-                Ok(())
-            }
-            Fault::DiskFull(span) => {
-                self.coordinator.disk.set_full(true);
-                let at = self.now + span;
-                self.agenda
-                    .push(at, &mut self.rng, Step::Chaos(Fault::DiskHeals));
-                Ok(())
-            }
-            Fault::DiskHeals => {
-                self.coordinator.disk.set_full(false);
-                Ok(())
-            }
-            Fault::DiskSlow(span) => {
-                self.chaos.disk_ms = span;
-                Ok(())
-            }
-            Fault::Calm => self.calm(),
-            Fault::Look => self.look(),
-        }
-    }
-
-    fn partition(&mut self, machine: usize, which: Which, span: u64) -> Checked {
-        let until = self.now + span;
-        let blocked = &mut self.machines[machine].blocked;
-        if which != Which::ToCoordinator {
-            blocked.0 = blocked.0.max(until);
-        }
-        if which != Which::ToWorker {
-            blocked.1 = blocked.1.max(until);
-        }
-        for conn in self.streams_of(machine) {
-            for side in [Side::Worker, Side::Coordinator] {
-                self.notice_within(conn, side, span);
-            }
-        }
-        Ok(())
-    }
-
-    /// Pings go unanswered for so long; that may be enough for this side.
-    fn notice_within(&mut self, conn: super::net::ConnId, side: Side, span: u64) {
-        let after = self.rng.between(10_000, 25_000);
-        if after < span && !self.rng.percent(self.chaos.half_open) {
-            self.agenda
-                .push(self.now + after, &mut self.rng, Step::Break(conn, side));
-        }
-    }
-
-    fn kill_machine(&mut self, machine: usize, silence: bool) -> Checked {
-        let Some(id) = self.machines[machine].proc else {
-            return Ok(());
-        };
-        self.kill_worker(id, silence)?;
-        if silence && self.rng.percent(50) {
-            // Results are written without a sync: what was not on the platter is gone.
-            let dir = &mut self.machines[machine].dir;
-            let kept = self.rng.below(dir.spool.len() + 1);
-            dir.spool = std::mem::take(&mut dir.spool)
-                .into_iter()
-                .take(kept)
-                .collect();
-        }
-        let at = self.now + self.rng.between(100, 60_000);
-        self.agenda.push(at, &mut self.rng, Step::Boot(machine));
-        Ok(())
-    }
-
-    fn stop_worker(&mut self, machine: usize, now: bool) -> Checked {
-        if let Some(proc) = self.machines[machine]
-            .proc
-            .and_then(|id| self.procs.get_mut(&id))
-        {
-            proc.stopping = true;
-        }
-        self.tell_machine(
-            machine,
-            Event::StopAsked {
-                now,
-                reason: "its owner stops it".to_owned(),
-            },
-        )
-    }
-
-    fn tell_machine(&mut self, machine: usize, event: Event) -> Checked {
-        let awake = self.machines[machine].clock.frozen().is_none();
-        match self.machines[machine].proc.filter(|_| awake) {
-            Some(id) => self.tell(id, event),
-            None => Ok(()),
-        }
-    }
-
-    fn freeze_worker(&mut self, machine: usize, span: u64, asleep: bool) -> Checked {
-        // The clocks of one machine have to differ by more than a shell tolerates, or the sleep is none.
-        let until = self.now + span;
-        if span < 6_000 && asleep || !self.machines[machine].clock.freeze(self.now, until, asleep) {
-            return Ok(());
-        }
-        self.agenda.push(
-            until,
-            &mut self.rng,
-            Step::Chaos(Fault::ThawWorker(machine)),
-        );
-        for conn in self.streams_of(machine) {
-            self.notice_within(conn, Side::Coordinator, span);
-        }
-        Ok(())
-    }
-
-    /// The worker's timer looks at the clocks within a second.
-    fn look_at_clocks(&mut self, machine: usize) -> Checked {
-        if let Some(id) = self.machines[machine].proc {
-            let at = self.now + self.rng.between(0, 1_000);
-            self.agenda.push(at, &mut self.rng, Step::Tick(id));
-        }
-        Ok(())
-    }
-
-    fn freeze_coordinator(&mut self, span: u64, asleep: bool) -> Checked {
-        let until = self.now + span;
-        if !self.coordinator.clock.freeze(self.now, until, asleep) {
-            return Ok(());
-        }
-        self.agenda
-            .push(until, &mut self.rng, Step::Chaos(Fault::ThawCoordinator));
-        for conn in self.conns.keys().copied().collect::<Vec<_>>() {
-            self.notice_within(conn, Side::Worker, span);
-        }
-        Ok(())
-    }
-
-    fn copy_identity(&mut self, machine: usize) -> Checked {
-        let number = self.machines.len();
-        let original = &self.machines[machine];
-        let mut copy = Machine::new(number, Clock::off_by(self.rng.between(0, 1_000)));
-        copy.latency = original.latency;
-        copy.skills.clone_from(&original.skills);
-        copy.tags.clone_from(&original.tags);
-        copy.pools = original.pools.clone();
-        copy.prefetch = original.prefetch;
-        copy.dir = original.dir.clone();
-        self.truth.copied.insert(copy.dir.uid.clone());
-        self.machines.push(copy);
-        self.boot(number)
-    }
-
-    /// Faults stop: from here on everything has to come to an end.
-    fn calm(&mut self) -> Checked {
-        self.calm_since = Some(self.now);
-        self.chaos = Chaos {
-            cancels: 0,
-            downtime_ms: 1_000,
-            ..Chaos::none()
-        };
-        self.coordinator.armed = None;
-        self.coordinator.disk.heal();
-        self.coordinator.disk.set_slow(Duration::ZERO);
-        self.coordinator.clock.thaw(self.now);
-        let life = self.coordinator.life;
-        self.agenda.push(self.now, &mut self.rng, Step::Open(life));
-        for machine in 0..self.machines.len() {
-            let host = &mut self.machines[machine];
-            host.blocked = (0, 0);
-            host.dir.failing_until = 0;
-            if host.clock.frozen().is_some() {
-                host.clock.thaw(self.now);
-                self.look_at_clocks(machine)?;
-            }
-            self.agenda
-                .push(self.now + 500, &mut self.rng, Step::Boot(machine));
-        }
-        let first = self.now + 5_000;
-        self.agenda
-            .push(first, &mut self.rng, Step::Chaos(Fault::Look));
-        Ok(())
-    }
-}
+impl World {}

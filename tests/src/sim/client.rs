@@ -69,7 +69,10 @@ impl World {
     /// A client acts.
     pub(crate) fn client(&mut self, errand: Errand) -> Checked {
         if !self.coordinator.up || self.coordinator.clock.frozen().is_some() {
-            return self.again(errand);
+            {
+                self.again(errand);
+                return Ok(());
+            }
         }
         match errand {
             Errand::Submit(request) => self.submit(request),
@@ -135,25 +138,26 @@ impl World {
     }
 
     /// Later.
-    fn again(&mut self, errand: Errand) -> Checked {
+    fn again(&mut self, errand: Errand) {
         let at = self.now + self.rng.between(300, 3_000);
         self.agenda.push(at, &mut self.rng, Step::Client(errand));
-        Ok(())
     }
 
     /// The outcome is unknown: whoever has a key asks again, others give up.
-    pub(crate) fn unanswered(&mut self, waiter: Waiter) -> Checked {
+    pub(crate) fn unanswered(&mut self, waiter: Waiter) {
         match waiter {
             Waiter::Submit(index) => {
                 let request = &mut self.requests[index];
                 request.tries += 1;
                 if request.key.is_empty() {
-                    return Ok(());
+                    return;
                 }
-                self.again(Errand::Submit(index))
+                self.again(Errand::Submit(index));
             }
-            Waiter::Cancel(task) => self.again(Errand::Cancel(task)),
-            Waiter::Ask(_) => Ok(()),
+            Waiter::Cancel(task) => {
+                self.again(Errand::Cancel(task));
+            }
+            Waiter::Ask(_) => {}
         }
     }
 
@@ -169,7 +173,8 @@ impl World {
         let accepted = match outcome {
             Ok(accepted) => accepted,
             Err(refusal) if refusal.code == ErrorCode::QueueFull => {
-                return self.again(Errand::Submit(index));
+                self.again(Errand::Submit(index));
+                return Ok(());
             }
             Err(refusal) => {
                 return broken(
@@ -190,7 +195,10 @@ impl World {
         self.truth
             .acknowledged(index, &self.requests[index], &ids)?;
         if lost {
-            return self.again(Errand::Submit(index));
+            {
+                self.again(Errand::Submit(index));
+                return Ok(());
+            }
         }
         for task in &ids {
             if self.rng.percent(self.chaos.cancels) {

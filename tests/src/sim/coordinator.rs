@@ -10,8 +10,8 @@ use std::sync::Arc;
 use openclaw_common::id::SessionId;
 use openclaw_common::time::Now;
 use openclaw_coordinator::grpc::convert;
-use openclaw_coordinator::store::memory::{Disk, Fault as DiskFault};
-use openclaw_coordinator::store::{Batch, Reader, Start, Store};
+use openclaw_coordinator::store::memory::Disk;
+use openclaw_coordinator::store::{Batch, Reader, Store};
 use openclaw_core::Core;
 use openclaw_core::effect::{Effects, Send};
 use openclaw_core::event::{Event, ReplyId, SessionEvent};
@@ -55,35 +55,35 @@ pub(crate) struct Coordinator {
     /// Counts openings and crashes; what is on the agenda for an earlier one is void.
     pub(crate) life: u64,
     pub(crate) lane: Vec<Input>,
-    turn_at: Option<u64>,
+    pub(crate) turn_at: Option<u64>,
     pub(crate) sessions: u64,
     pub(crate) armed: Option<CrashPoint>,
     /// What the clocks said at the last turn.
-    last: Now,
+    pub(crate) last: Now,
     /// Tries to open the store since the last success.
-    tries: u32,
+    pub(crate) tries: u32,
 }
 
 /// One run of a core.
 pub(crate) struct Run {
     pub(crate) core: Core,
-    store: Box<dyn Store>,
+    pub(crate) store: Box<dyn Store>,
     pub(crate) reader: Arc<dyn Reader>,
     /// The store's epoch.
-    epoch: u64,
-    seq: u64,
-    gathering: Pending,
-    flushing: Option<Pending>,
+    pub(crate) epoch: u64,
+    pub(crate) seq: u64,
+    pub(crate) gathering: Pending,
+    pub(crate) flushing: Option<Pending>,
     pub(crate) sessions: BTreeMap<SessionId, ConnId>,
     pub(crate) waiters: BTreeMap<ReplyId, Waiter>,
-    replies: u64,
+    pub(crate) replies: u64,
 }
 
 /// What waits for its flush.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     pub(crate) fx: Effects,
-    cuts: Vec<usize>,
+    pub(crate) cuts: Vec<usize>,
 }
 
 impl Coordinator {
@@ -116,101 +116,37 @@ impl World {
         self.coordinator.clock.now(self.now, 0)
     }
 
-    /// The process starts, or the store is opened again.
-    pub(crate) fn open_store(&mut self, life: u64) -> Checked {
-        if life != self.coordinator.life || self.coordinator.run.is_some() {
-            return Ok(());
-        }
-        let now = self.coordinator_now();
-        self.coordinator.up = true;
-        let start = Start {
-            wall: now.wall,
-            random: u128::from(self.rng.bits()),
-        };
-        let opened = self.coordinator.disk.open(start).and_then(|mut store| {
-            let loaded = store.load()?;
-            Ok((store, loaded))
-        });
-        let (store, mut loaded) = match opened {
-            Ok(opened) => opened,
-            Err(error) => {
-                self.trace(format_args!("the store does not open: {error}"));
-                return self.reopen_later();
-            }
-        };
-        let reader = store.reader();
-        let epoch = loaded.epoch;
-        self.trace(format_args!(
-            "the store is open, epoch {epoch}, {} tasks",
-            loaded.tasks.len()
-        ));
-        self.truth_restored(&loaded, &*reader, now)?;
-        if self.bugged(Bug::EpochNotRaised) {
-            loaded.epoch = *self.first_epoch.get_or_insert(loaded.epoch);
-        }
-        let core = Core::restore(
-            self.coordinator.settings.clone(),
-            loaded,
-            now,
-            self.rng.bits(),
-        );
-        if let Err(why) = core.sanity_check() {
-            return broken("core", format!("after a restart: {why}"));
-        }
-        self.coordinator.tries = 0;
-        self.coordinator.last = now;
-        self.coordinator.run = Some(Run {
-            core,
-            store,
-            reader,
-            epoch,
-            seq: 0,
-            gathering: Pending::default(),
-            flushing: None,
-            sessions: BTreeMap::new(),
-            waiters: BTreeMap::new(),
-            replies: 0,
-        });
-        self.turn_by(self.now)
-    }
-
-    fn reopen_later(&mut self) -> Checked {
-        let delay = (100 << self.coordinator.tries.min(6)).min(5_000);
-        self.coordinator.tries += 1;
-        let life = self.coordinator.life;
-        self.agenda
-            .push(self.now + delay, &mut self.rng, Step::Open(life));
-        Ok(())
-    }
-
     /// Puts something into the driver's lane.
     pub(crate) fn drive(&mut self, input: Input) -> Checked {
         if self.coordinator.run.is_none() {
-            return self.refuse(input);
+            return self.refuse(&input);
         }
         self.coordinator.lane.push(input);
         let at = self.now + self.rng.between(0, 2);
-        self.turn_by(at)
+        self.turn_by(at);
+        Ok(())
     }
 
     /// While the store is being reopened workers are sent away and requests have an unknown outcome.
-    fn refuse(&mut self, input: Input) -> Checked {
+    pub(crate) fn refuse(&mut self, input: &Input) -> Checked {
         match input {
             Input::Session(_, _, Some(conn)) => {
-                self.hang_up(conn, Side::Coordinator, ClosedBy::Failure)
+                self.hang_up(*conn, Side::Coordinator, ClosedBy::Failure)
             }
             Input::Session(..) => Ok(()),
-            Input::Request(_, waiter) => self.unanswered(waiter),
+            Input::Request(_, waiter) => {
+                self.unanswered(*waiter);
+                Ok(())
+            }
         }
     }
 
-    fn turn_by(&mut self, at: u64) -> Checked {
+    pub(crate) fn turn_by(&mut self, at: u64) {
         if self.coordinator.turn_at.is_none_or(|set| at < set) {
             self.coordinator.turn_at = Some(at);
             let life = self.coordinator.life;
             self.agenda.push(at, &mut self.rng, Step::Turn(life));
         }
-        Ok(())
     }
 
     /// Everything that waits, then due deadlines, then the flush.
@@ -228,6 +164,7 @@ impl World {
         let gap = stood_still(last, now);
         if let Some(gap_ms) = gap {
             self.trace(format_args!("the coordinator stood still for {gap_ms} ms"));
+            self.reach("coordinator stood still");
             self.truth_stalled(last, now);
             if !self.bugged(Bug::StallNotTold) {
                 self.decide(now, Event::Stalled { gap_ms })?;
@@ -246,18 +183,19 @@ impl World {
             self.check_view(now)?;
         }
         self.launch()?;
-        self.alarm(now)
+        self.alarm(now);
+        Ok(())
     }
 
-    fn alarm(&mut self, now: Now) -> Checked {
+    fn alarm(&mut self, now: Now) {
         let Some(run) = &self.coordinator.run else {
-            return Ok(());
+            return;
         };
         let due = run
             .core
             .next_deadline()
             .map_or(TICK_MS, |due| due.since(now.mono).min(TICK_MS));
-        self.turn_by(self.now + due.max(1))
+        self.turn_by(self.now + due.max(1));
     }
 
     fn take(&mut self, now: Now, input: Input) -> Checked {
@@ -323,7 +261,9 @@ impl World {
             SessionEvent::Results(results) => results.first().map(|result| result.lease),
             _ => None,
         };
-        let session = lease.and_then(|lease| self.truth.session_of_latest(lease)).unwrap_or(session);
+        let session = lease
+            .and_then(|lease| self.truth.session_of_latest(lease))
+            .unwrap_or(session);
         self.truth.take_results_for_latest(&mut event);
         self.decide(now, Event::Session { session, event })
     }
@@ -419,7 +359,10 @@ impl World {
         let Some(run) = &mut self.coordinator.run else {
             return Ok(());
         };
-        let size = run.flushing.as_ref().map_or(0, |batch| batch.fx.writes.len());
+        let size = run
+            .flushing
+            .as_ref()
+            .map_or(0, |batch| batch.fx.writes.len());
         // A batch worth tearing.
         if self.coordinator.armed == Some(CrashPoint::BeforeCommit) && size > 2 {
             return self.crash_coordinator(false);
@@ -436,6 +379,7 @@ impl World {
             Ok(()) => self.truth_durable(&writes.writes)?,
             Err(error) => {
                 self.trace(format_args!("the commit fails: {error}"));
+                self.reach("commit failed");
                 self.truth_in_doubt(writes.writes);
                 return self.end_run();
             }
@@ -449,89 +393,10 @@ impl World {
         })?;
         self.launch()
     }
-
-    /// The store has failed: this run of the core is over, the process is not.
-    fn end_run(&mut self) -> Checked {
-        self.coordinator.life += 1;
-        self.coordinator.turn_at = None;
-        let Some(run) = self.coordinator.run.take() else {
-            return Ok(());
-        };
-        for waiter in run.waiters.into_values() {
-            self.unanswered(waiter)?;
-        }
-        for conn in run.sessions.into_values() {
-            self.send_away(conn)?;
-        }
-        for input in std::mem::take(&mut self.coordinator.lane) {
-            self.refuse(input)?;
-        }
-        self.reopen_later()
-    }
-
-    /// The process is gone at this instant, with what was under way.
-    pub(crate) fn crash_coordinator(&mut self, silence: bool) -> Checked {
-        self.coordinator.armed = None;
-        if !self.coordinator.up {
-            return Ok(());
-        }
-        self.trace(format_args!("the coordinator dies"));
-        self.coordinator.up = false;
-        self.coordinator.life += 1;
-        self.coordinator.turn_at = None;
-        let mut waiters = Vec::new();
-        for input in std::mem::take(&mut self.coordinator.lane) {
-            if let Input::Request(_, waiter) = input {
-                waiters.push(waiter);
-            }
-        }
-        if let Some(mut run) = self.coordinator.run.take() {
-            waiters.extend(std::mem::take(&mut run.waiters).into_values());
-            self.break_batch_off(run)?;
-        }
-        self.coordinator.disk.crash();
-        for conn in self.conns.keys().copied().collect::<Vec<_>>() {
-            self.vanish(conn, Side::Coordinator, silence)?;
-        }
-        for waiter in waiters {
-            self.unanswered(waiter)?;
-        }
-        let at = self.now + self.rng.between(100, self.chaos.downtime_ms);
-        let life = self.coordinator.life;
-        self.agenda.push(at, &mut self.rng, Step::Open(life));
-        Ok(())
-    }
-
-    /// The batch that was under way is durable, or torn, or never reached the disk.
-    fn break_batch_off(&mut self, mut run: Run) -> Checked {
-        let Some(batch) = run.flushing.take() else {
-            return Ok(());
-        };
-        let mut writes = Batch {
-            cuts: inner_cuts(&batch),
-            writes: batch.fx.writes,
-        };
-        let lot = self.rng.between(0, 2);
-        if lot == 0 {
-            return Ok(());
-        }
-        if lot == 1 && self.bugged(Bug::TornBatchKept) {
-            let kept = self.rng.below(writes.writes.len());
-            writes.writes.truncate(kept);
-            writes.cuts.clear();
-        } else if lot == 1 {
-            let rows = self.rng.below(writes.writes.len() * 2 + 1);
-            self.coordinator.disk.fail_next(DiskFault::Tear(rows));
-        }
-        let outcome = run.store.commit(run.epoch, run.seq + 1, &writes);
-        self.trace(format_args!("the batch under way: {}", outcome.is_ok()));
-        self.truth_in_doubt(writes.writes);
-        Ok(())
-    }
 }
 
 /// All cuts but the last, which is the end of the batch.
-fn inner_cuts(batch: &Pending) -> Vec<usize> {
+pub(crate) fn inner_cuts(batch: &Pending) -> Vec<usize> {
     let mut cuts = batch.cuts.clone();
     cuts.pop();
     cuts

@@ -18,6 +18,10 @@ const WEDGED_MS: u64 = 60_000;
 
 /// A running program.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one fact, and they do not exclude each other"
+)]
 pub(crate) struct Program {
     pub(crate) task: TaskId,
     pub(crate) demand: Demand,
@@ -153,6 +157,7 @@ impl World {
             Phase::Wedged => {
                 program.wedged = true;
                 self.truth.wedged(lease);
+                self.reach("wedged");
                 self.tell(id, Event::Wedged(lease))
             }
             // Time asleep does not count.
@@ -186,16 +191,16 @@ impl World {
     }
 
     /// Asks a program to end.
-    pub(crate) fn end_program(&mut self, id: ProcId, kill: Kill) -> Checked {
+    pub(crate) fn end_program(&mut self, id: ProcId, kill: Kill) {
         let Some(proc) = self.procs.get_mut(&id) else {
-            return Ok(());
+            return;
         };
         let Some(program) = proc
             .programs
             .get_mut(&kill.lease)
             .filter(|program| !program.wedged)
         else {
-            return Ok(());
+            return;
         };
         let machine = proc.machine;
         let awake = self.machines[machine].clock.awake(self.now);
@@ -231,20 +236,18 @@ impl World {
                 turn,
             );
         }
-        Ok(())
     }
 
     /// Begins to write a result to the worker's disk.
-    pub(crate) fn write_result(&mut self, id: ProcId, finished: &Finished) -> Checked {
+    pub(crate) fn write_result(&mut self, id: ProcId, finished: &Finished) {
         let Some(proc) = self.procs.get_mut(&id) else {
-            return Ok(());
+            return;
         };
         proc.writing
             .insert(finished.lease, v1::TaskResult::from(finished));
         let at = self.now + self.rng.between(0, 30);
         self.agenda
             .push(at, &mut self.rng, Step::Spooled(id, finished.lease));
-        Ok(())
     }
 
     /// A result is on the worker's disk, unless the disk refuses it.

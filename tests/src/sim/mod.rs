@@ -10,18 +10,24 @@ mod chaos;
 mod client;
 mod clock;
 mod coordinator;
+mod dialing;
+mod dying;
 mod executor;
+mod havoc;
 mod machine;
 mod net;
 mod plan;
 mod rng;
 mod rules;
 mod session;
+mod talking;
 mod trace;
 mod truth;
 mod verdict;
 mod worker;
 mod world;
+
+use std::collections::BTreeSet;
 
 pub use bug::Bug;
 pub use verdict::Violation;
@@ -65,6 +71,8 @@ pub struct Outcome {
     pub virtual_ms: u64,
     /// Attempts started.
     pub attempts: usize,
+    /// Rare corners that it has been in, by name; codes of final tasks among them.
+    pub reached: BTreeSet<&'static str>,
     /// The log, when it was asked for.
     pub lines: Vec<String>,
 }
@@ -84,6 +92,7 @@ pub fn run(plan: Plan) -> Outcome {
             .values()
             .filter(|lease| lease.started.is_some())
             .count(),
+        reached: world.reached,
         lines: world.log.into_lines(),
     }
 }

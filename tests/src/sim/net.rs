@@ -195,8 +195,12 @@ impl World {
             return Ok(());
         };
         let open = stream.open_at(to);
-        if !open && !(heard && matches!(parcel, Parcel::Down(_))) {
-            return self.reset(conn, to.other());
+        let listens = open || heard && matches!(parcel, Parcel::Down(_));
+        if !listens {
+            {
+                self.reset(conn, to.other());
+                return Ok(());
+            }
         }
         match to {
             Side::Worker => self.worker_hears(conn, parcel),
@@ -205,17 +209,16 @@ impl World {
     }
 
     /// What was sent to a side that has ended the stream is answered with a reset.
-    fn reset(&mut self, conn: ConnId, to: Side) -> Checked {
+    fn reset(&mut self, conn: ConnId, to: Side) {
         let Some(stream) = self.conns.get(&conn) else {
-            return Ok(());
+            return;
         };
         if !stream.open_at(to) {
-            return Ok(());
+            return;
         }
         let machine = stream.machine;
         let at = self.blocked(machine, to).unwrap_or(self.now) + self.latency(conn);
         self.agenda.push(at, &mut self.rng, Step::Break(conn, to));
-        Ok(())
     }
 
     /// This side ends the stream: what it had sent may arrive, all of it or a beginning, and then the end.
@@ -233,7 +236,10 @@ impl World {
             self.lose_suffix(conn, side.other());
         }
         if silent {
-            return self.notice_later(conn, side.other());
+            {
+                self.notice_later(conn, side.other());
+                return Ok(());
+            }
         }
         self.send(conn, side.other(), Parcel::End(by))
     }
@@ -249,7 +255,10 @@ impl World {
         stream.shut(side);
         self.lose_suffix(conn, side.other());
         if silence {
-            return self.notice_later(conn, side.other());
+            {
+                self.notice_later(conn, side.other());
+                return Ok(());
+            }
         }
         self.send(conn, side.other(), Parcel::End(ClosedBy::Failure))
     }
@@ -264,13 +273,12 @@ impl World {
     }
 
     /// Pings without an answer end a stream after a while, unless something on the way goes on answering them.
-    pub(crate) fn notice_later(&mut self, conn: ConnId, side: Side) -> Checked {
+    pub(crate) fn notice_later(&mut self, conn: ConnId, side: Side) {
         if self.rng.percent(self.chaos.half_open) {
-            return Ok(());
+            return;
         }
         let at = self.now + self.rng.between(10_000, 25_000);
         self.agenda.push(at, &mut self.rng, Step::Break(conn, side));
-        Ok(())
     }
 
     /// This side notices that the stream is dead.

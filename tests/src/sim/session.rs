@@ -157,37 +157,34 @@ impl World {
             return Ok(());
         };
         match self.spoilt(send) {
-            Some(Send::Welcome(welcome)) => {
+            Send::Welcome(welcome) => {
                 let messages: Vec<Down> =
                     convert::welcome(&welcome, session, &self.coordinator.greeting).collect();
                 self.send_all(conn, messages)
             }
-            Some(Send::Offers { offer_seq, offers }) => self.send_offers(conn, offer_seq, &offers),
-            Some(Send::HeartbeatAck { seq }) => {
+            Send::Offers { offer_seq, offers } => self.send_offers(conn, offer_seq, &offers),
+            Send::HeartbeatAck { seq } => {
                 self.send_down(conn, Down::HeartbeatAck(v1::HeartbeatAck { seq }))
             }
-            Some(Send::Verdicts(list)) => self.send_all(conn, convert::verdicts(&list).collect()),
-            Some(Send::ResultAcks(list)) => {
-                self.send_all(conn, convert::result_acks(&list).collect())
-            }
-            Some(Send::Revoke(list)) => self.send_all(conn, convert::revoke(&list).collect()),
-            Some(Send::Desired(desired)) => {
+            Send::Verdicts(list) => self.send_all(conn, convert::verdicts(&list).collect()),
+            Send::ResultAcks(list) => self.send_all(conn, convert::result_acks(&list).collect()),
+            Send::Revoke(list) => self.send_all(conn, convert::revoke(&list).collect()),
+            Send::Desired(desired) => {
                 self.send_down(conn, Down::DesiredState(convert::desired(desired)))
             }
-            Some(Send::LeavingAck { last_offer_seq }) => {
+            Send::LeavingAck { last_offer_seq } => {
                 self.send_down(conn, Down::LeavingAck(v1::LeavingAck { last_offer_seq }))
             }
-            Some(Send::Ping { nonce }) => self.send_down(conn, Down::Ping(v1::Ping { nonce })),
-            None => Ok(()),
+            Send::Ping { nonce } => self.send_down(conn, Down::Ping(v1::Ping { nonce })),
         }
     }
 
     /// What a planted mistake makes of a message.
-    fn spoilt(&self, mut send: Send) -> Option<Send> {
+    fn spoilt(&self, mut send: Send) -> Send {
         let verdicts = match &mut send {
             Send::Verdicts(list) => list,
             Send::Welcome(welcome) => &mut welcome.verdicts,
-            _ => return Some(send),
+            _ => return send,
         };
         match self.bug {
             Some(Bug::SendResultAsForget) => {
@@ -199,12 +196,12 @@ impl World {
                 }
             }
             Some(Bug::SupersededSpared) => {
-                verdicts.retain(|(_, verdict)| *verdict != Verdict::KillAndForget)
+                verdicts.retain(|(_, verdict)| *verdict != Verdict::KillAndForget);
             }
             Some(Bug::CancelNotSent) => verdicts.retain(|(_, verdict)| *verdict != Verdict::Kill),
             _ => {}
         }
-        Some(send)
+        send
     }
 
     fn send_all(&mut self, conn: ConnId, messages: Vec<Down>) -> Checked {
@@ -263,6 +260,13 @@ impl World {
             return Ok(());
         };
         self.trace(format_args!("{session:?} is ended: {close:?}"));
+        self.reach(match close {
+            Close::Replaced => "stream replaced",
+            Close::Superseded { .. } => "process superseded",
+            Close::Refused(_) => "process refused",
+            Close::Bye => "goodbye",
+            Close::Protocol(_) => "protocol",
+        });
         let by = match close {
             Close::Replaced | Close::Bye => ClosedBy::Failure,
             Close::Superseded { by } => {

@@ -62,6 +62,10 @@ impl Recorded {
 
 /// An attempt.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one fact, and they do not exclude each other"
+)]
 pub(crate) struct LeaseTruth {
     pub(crate) task: TaskId,
     pub(crate) attempt: u32,
@@ -173,6 +177,26 @@ impl Truth {
         let uid = &self.sessions.get(&session)?.uid;
         let newer = *self.welcomed.get(uid)?;
         (newer != session).then_some(newer)
+    }
+
+    /// It is its task's latest attempt.
+    pub(crate) fn is_latest(&self, lease: LeaseId) -> bool {
+        let task = self.leases.get(&lease).map(|known| known.task);
+        task.is_some_and(|task| self.latest(task) == Some(lease))
+    }
+
+    /// It is its task's latest attempt, not ended, and its lease is over.
+    pub(crate) fn has_run_out(&self, lease: LeaseId, now: Mono) -> bool {
+        let over = |known: &LeaseTruth| !known.closed && !known.told && known.until <= now;
+        self.is_latest(lease) && self.leases.get(&lease).is_some_and(over)
+    }
+
+    /// What a stream's Hello listed.
+    pub(crate) fn held_at_hello(&self, session: SessionId) -> Vec<LeaseId> {
+        self.sessions
+            .get(&session)
+            .map(|known| known.held.clone())
+            .unwrap_or_default()
     }
 
     /// A new run of the core knows no streams.

@@ -8,25 +8,17 @@ use std::collections::BTreeMap;
 use openclaw_common::id::LeaseId;
 use openclaw_common::time::Now;
 use openclaw_proto::v1;
-use openclaw_proto::v1::connect_response::Message as Down;
-use openclaw_worker::convert;
-use openclaw_worker::state::{
-    Closed, ClosedBy, Effects, Event, Exit, Finished, Message, Options, State,
-};
+use openclaw_worker::state::{Effects, Event, Exit, Finished, Options, State};
 
 use super::agenda::{ProcId, Step};
 use super::bug::Bug;
 use super::executor::Program;
-use super::net::{Conn, ConnId, Parcel, Side};
+use super::net::{ConnId, Side};
 use super::verdict::{Checked, broken};
 use super::world::World;
 
 /// What the two clocks may disagree by before the machine must have slept.
 const TOLERANCE_MS: u64 = 5_000;
-/// How long a dial waits for its Welcome.
-const WELCOME_MS: u64 = 10_000;
-/// Heartbeats whose time is remembered.
-const BEATS: usize = 64;
 /// Attempts that a worker may hold beyond twice its room, as the state promises.
 const HELD_SLACK: usize = 64;
 
@@ -37,13 +29,13 @@ pub(crate) struct Process {
     pub(crate) state: State,
     pub(crate) conn: Option<ConnId>,
     /// Counts dials; what is on the agenda for an earlier one is void.
-    dial: u64,
+    pub(crate) dial: u64,
     pub(crate) programs: BTreeMap<LeaseId, Program>,
     /// What the machine had been awake for when it began.
-    origin: u64,
-    last: Now,
-    tick_at: Option<u64>,
-    pumping: bool,
+    pub(crate) origin: u64,
+    pub(crate) last: Now,
+    pub(crate) tick_at: Option<u64>,
+    pub(crate) pumping: bool,
     /// Results being written to disk.
     pub(crate) writing: BTreeMap<LeaseId, v1::TaskResult>,
     pub(crate) stopping: bool,
@@ -150,7 +142,7 @@ impl World {
 
     /// Before anything else a worker sees whether its machine has slept; that may end the stream which the next
     /// message is of, or the dial which the next step is of.
-    fn read_clocks(&mut self, id: ProcId, tick: bool) -> Checked {
+    pub(crate) fn read_clocks(&mut self, id: ProcId, tick: bool) -> Checked {
         let late = self.bugged(Bug::SleepNoticedLate) && !tick;
         let Some(proc) = self.procs.get(&id) else {
             return Ok(());
@@ -167,6 +159,7 @@ impl World {
             Some(gap_ms) => {
                 let who = self.shown_proc(id);
                 self.trace(format_args!("{who} slept {gap_ms} ms"));
+                self.reach("worker slept");
                 self.handle(id, now, Event::Resumed { gap_ms })
             }
             None => Ok(()),
@@ -184,7 +177,8 @@ impl World {
         }
         self.check_held(id)?;
         self.carry_out_worker(id, fx)?;
-        self.after(id)
+        self.after(id);
+        Ok(())
     }
 
     /// A worker's queue has a bound.
@@ -215,10 +209,10 @@ impl World {
             self.start_program(id, job)?;
         }
         for kill in fx.kills {
-            self.end_program(id, kill)?;
+            self.end_program(id, kill);
         }
         for finished in fx.spool_writes {
-            self.write_result(id, &finished)?;
+            self.write_result(id, &finished);
         }
         let Some(machine) = self.procs.get(&id).map(|proc| proc.machine) else {
             return Ok(());
@@ -239,7 +233,7 @@ impl World {
             self.machines[machine].dir.remembered = fx.remember;
         }
         if fx.connect {
-            self.dial(id)?;
+            self.dial(id);
         }
         match fx.exit {
             Some(exit) => self.exit(id, exit),
@@ -255,6 +249,7 @@ impl World {
         let machine = proc.machine;
         self.trace(format_args!("{id:?} exits: {exit:?}"));
         if exit != Exit::Stopped {
+            self.reach("worker sent away for good");
             let host = &mut self.machines[machine];
             host.retired = true;
             let rival = self
@@ -279,9 +274,9 @@ impl World {
     }
 
     /// Arms the worker's timer and its writer.
-    fn after(&mut self, id: ProcId) -> Checked {
+    pub(crate) fn after(&mut self, id: ProcId) {
         let Some(proc) = self.procs.get_mut(&id) else {
-            return Ok(());
+            return;
         };
         let now = self.machines[proc.machine].clock.now(self.now, proc.origin);
         if let Some(due) = proc.state.next_deadline() {
@@ -293,18 +288,16 @@ impl World {
         }
         let proc = &self.procs[&id];
         if proc.state.has_output() && !proc.pumping {
-            self.pump_by(id, 3)?;
+            self.pump_by(id, 3);
         }
-        Ok(())
     }
 
-    fn pump_by(&mut self, id: ProcId, within: u64) -> Checked {
+    pub(crate) fn pump_by(&mut self, id: ProcId, within: u64) {
         if let Some(proc) = self.procs.get_mut(&id) {
             proc.pumping = true;
         }
         let at = self.now + self.rng.between(0, within);
         self.agenda.push(at, &mut self.rng, Step::Pump(id));
-        Ok(())
     }
 
     /// The worker's timer.
@@ -317,219 +310,11 @@ impl World {
         self.tell(id, Event::Tick)
     }
 
-    fn dial(&mut self, id: ProcId) -> Checked {
-        let Some(proc) = self.procs.get_mut(&id) else {
-            return Ok(());
-        };
-        proc.dial += 1;
-        let (dial, machine) = (proc.dial, proc.machine);
-        let latency = self.machines[machine].latency;
-        let at = self.now + self.rng.between(latency, 3 * latency);
-        self.agenda.push(at, &mut self.rng, Step::Connect(id, dial));
-        let late = self.now + WELCOME_MS;
-        self.agenda
-            .push(late, &mut self.rng, Step::DialTimeout(id, dial));
-        Ok(())
-    }
-
-    /// The dial reaches the coordinator: Hello is composed now.
-    pub(crate) fn connect(&mut self, id: ProcId, dial: u64) -> Checked {
-        self.read_clocks(id, false)?;
-        let Some(proc) = self.procs.get(&id).filter(|proc| proc.dial == dial) else {
-            return Ok(());
-        };
-        let machine = proc.machine;
-        if self.blocked(machine, Side::Worker).is_some()
-            || self.blocked(machine, Side::Coordinator).is_some()
-        {
-            return Ok(());
-        }
-        if !self.coordinator.up {
-            return self.dial_failed(id, "connection refused");
-        }
-        self.conns_made += 1;
-        let conn = ConnId(self.conns_made);
-        self.conns.insert(conn, Conn::new(id, machine, self.now));
-        let Some(proc) = self.procs.get_mut(&id) else {
-            return Ok(());
-        };
-        proc.conn = Some(conn);
-        let now = self.machines[machine].clock.now(self.now, proc.origin);
-        let part = proc.state.compose_hello(now);
-        let host = &self.machines[machine];
-        let hello = convert::hello(
-            &part,
-            &host.about(&proc.id),
-            v1::NodeLoad::default(),
-            host.inventory(),
-        );
-        self.send(conn, Side::Coordinator, Parcel::Up(Box::new(hello)))
-    }
-
-    /// A dial without a Welcome is given up.
-    pub(crate) fn dial_timeout(&mut self, id: ProcId, dial: u64) -> Checked {
-        self.read_clocks(id, false)?;
-        let waits = |proc: &&Process| proc.dial == dial && !proc.state.is_open();
-        if self.procs.get(&id).filter(waits).is_none() {
-            return Ok(());
-        }
-        self.dial_failed(id, "no welcome")
-    }
-
-    fn dial_failed(&mut self, id: ProcId, why: &str) -> Checked {
-        self.drop_stream(id)?;
-        self.tell(id, closed(ClosedBy::Failure, why))
-    }
-
-    /// Drops the stream, or the dial under way.
-    fn drop_stream(&mut self, id: ProcId) -> Checked {
-        let Some(proc) = self.procs.get_mut(&id) else {
-            return Ok(());
-        };
-        proc.dial += 1;
-        match proc.conn.take() {
-            Some(conn) => self.hang_up(conn, Side::Worker, ClosedBy::Failure),
-            None => Ok(()),
-        }
-    }
-
-    /// The worker's end of a stream has ended.
-    pub(crate) fn worker_stream_ended(
-        &mut self,
-        id: ProcId,
-        conn: ConnId,
-        by: ClosedBy,
-    ) -> Checked {
-        self.read_clocks(id, false)?;
-        if self.procs.get(&id).and_then(|proc| proc.conn) != Some(conn) {
-            return Ok(());
-        }
-        self.drop_stream(id)?;
-        self.tell(id, closed(by, "the stream ended"))
-    }
-
-    /// Something arrives at a worker.
-    pub(crate) fn worker_hears(&mut self, conn: ConnId, parcel: Parcel) -> Checked {
-        let Some(id) = self.conns.get(&conn).map(|stream| stream.proc) else {
-            return Ok(());
-        };
-        self.read_clocks(id, false)?;
-        let current = self.procs.get(&id).and_then(|proc| proc.conn) == Some(conn);
-        if !current && !self.bugged(Bug::OldStreamHeard) {
-            return Ok(());
-        }
-        match parcel {
-            Parcel::Down(message) => {
-                let composed = self.vouch(conn, &message);
-                if let (Some(composed), Down::HeartbeatAck(_)) = (composed, &*message) {
-                    self.check_cancels(id, composed)?;
-                }
-                let who = self.shown_proc(id);
-                self.trace(format_args!("{who} hears {}", shown(&message)));
-                let response = v1::ConnectResponse {
-                    message: Some(*message),
-                };
-                match convert::event(response) {
-                    Ok(Some(event)) => self.tell(id, event),
-                    Ok(None) => broken(
-                        "protocol",
-                        "the coordinator said something that means nothing to the worker",
-                    ),
-                    Err(error) => broken("protocol", error.to_string()),
-                }
-            }
-            Parcel::End(by) => self.worker_stream_ended(id, conn, by),
-            Parcel::Up(_) => Ok(()),
-        }
-    }
-
     pub(crate) fn shown_proc(&self, id: ProcId) -> String {
         self.procs
             .get(&id)
             .map_or_else(|| format!("{id:?}"), |proc| proc.id.clone())
     }
-
-    /// Remembers by the true time what the coordinator has acknowledged; gives the time when that was composed.
-    fn vouch(&mut self, conn: ConnId, message: &Down) -> Option<u64> {
-        let stream = self.conns.get_mut(&conn)?;
-        let at = match message {
-            Down::Welcome(_) => Some(stream.hello_at),
-            Down::HeartbeatAck(ack) => {
-                let beat = stream.beats.iter().find(|(seq, _)| *seq == ack.seq);
-                beat.map(|(_, at)| *at)
-            }
-            _ => None,
-        };
-        stream.vouched = stream.vouched.max(at);
-        at
-    }
-
-    /// The stream can take messages: what is said is composed now.
-    pub(crate) fn pump(&mut self, id: ProcId) -> Checked {
-        self.read_clocks(id, false)?;
-        let Some(proc) = self.procs.get_mut(&id) else {
-            return Ok(());
-        };
-        proc.pumping = false;
-        let Some(conn) = proc.conn else {
-            return Ok(());
-        };
-        while self.conns.get(&conn).is_some_and(Conn::has_room) {
-            let Some(proc) = self.procs.get_mut(&id) else {
-                return Ok(());
-            };
-            let now = self.machines[proc.machine].clock.now(self.now, proc.origin);
-            let Some(message) = proc.state.compose(now) else {
-                return self.after(id);
-            };
-            self.say(id, conn, message)?;
-        }
-        self.pump_by(id, 1_000)
-    }
-
-    fn say(&mut self, id: ProcId, conn: ConnId, message: Message) -> Checked {
-        let Some(proc) = self.procs.get(&id) else {
-            return Ok(());
-        };
-        let host = &self.machines[proc.machine];
-        let sent = match &message {
-            Message::Results(list) => list.iter().map(|finished| finished.lease).collect(),
-            _ => Vec::new(),
-        };
-        let mut beat = None;
-        let mut request = convert::request(message, v1::NodeLoad::default(), || host.inventory());
-        if let Some(v1::connect_request::Message::Heartbeat(heartbeat)) = &mut request.message {
-            beat = Some(heartbeat.seq);
-            if self.bug == Some(Bug::HeartbeatOmitsRunning) {
-                let running = i32::from(v1::LeaseState::Running);
-                heartbeat.held.retain(|held| held.state != running);
-            }
-            if self.bug == Some(Bug::HeartbeatSeesTooMuch) {
-                heartbeat.seen_offer_seq += 1_000;
-            }
-        }
-        if let (Some(seq), Some(stream)) = (beat, self.conns.get_mut(&conn)) {
-            stream.beats.push_back((seq, self.now));
-            if stream.beats.len() > BEATS {
-                stream.beats.pop_front();
-            }
-        }
-        self.send(conn, Side::Coordinator, Parcel::Up(Box::new(request)))?;
-        if self.bugged(Bug::ResultForgottenWhenSent) && !sent.is_empty() {
-            self.tell(id, Event::ResultAcks(sent))?;
-        }
-        if let Some(seq) = beat.filter(|_| self.bugged(Bug::SelfVouched)) {
-            self.tell(id, Event::HeartbeatAcked { seq })?;
-        }
-        Ok(())
-    }
-}
-
-fn closed(by: ClosedBy, detail: &str) -> Event {
-    Event::Closed(Closed {
-        by,
-        detail: detail.to_owned(),
-    })
 }
 
 /// By how much the clocks disagree about the time since the last look, when it is too much.
@@ -543,42 +328,4 @@ fn slept(last: Now, now: Now) -> Option<u64> {
         mono.abs_diff(ahead)
     };
     (apart > TOLERANCE_MS).then(|| apart.max(mono))
-}
-
-/// A message in a word or two.
-fn shown(message: &Down) -> String {
-    let verdicts = |list: &[v1::Verdict]| {
-        let one = |verdict: &v1::Verdict| {
-            let lease = verdict.lease.unwrap_or_default();
-            format!(
-                "{}.{}={:?}{}",
-                lease.epoch,
-                lease.counter,
-                verdict.action(),
-                if verdict.forget { "!" } else { "" }
-            )
-        };
-        list.iter().map(one).collect::<Vec<_>>().join(" ")
-    };
-    let leases = |list: &[v1::Lease]| {
-        let one = |lease: &v1::Lease| format!("{}.{}", lease.epoch, lease.counter);
-        list.iter().map(one).collect::<Vec<_>>().join(" ")
-    };
-    match message {
-        Down::Welcome(welcome) => format!(
-            "welcome {} {}",
-            welcome.session_id,
-            verdicts(&welcome.verdicts)
-        ),
-        Down::Offers(offers) => format!("offers {}", offers.offer_seq),
-        Down::HeartbeatAck(ack) => format!("ack {}", ack.seq),
-        Down::Verdicts(list) => format!("verdicts {}", verdicts(&list.verdicts)),
-        Down::ResultAcks(list) => format!("result acks {}", leases(&list.leases)),
-        Down::Revoke(list) => format!("revoke {}", leases(&list.leases)),
-        Down::DesiredState(_) => "desired state".to_owned(),
-        Down::LeavingAck(ack) => format!("leaving ack {}", ack.last_offer_seq),
-        Down::Draining(_) => "draining".to_owned(),
-        Down::Superseded(_) => "superseded".to_owned(),
-        Down::Ping(_) => "ping".to_owned(),
-    }
 }

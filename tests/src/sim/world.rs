@@ -1,6 +1,6 @@
 //! One run: its parts, its steps in order of time, and what has to be true at its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use openclaw_common::code::ReasonCode;
@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) calm_since: Option<u64>,
     /// When the view is next compared with the truth.
     pub(crate) view_due: u64,
+    /// Corners that this run has been in.
+    pub(crate) reached: BTreeSet<&'static str>,
     done: bool,
     pub(crate) steps: u64,
 }
@@ -95,6 +97,7 @@ impl World {
             truth: Truth::default(),
             calm_since: None,
             view_due: 0,
+            reached: BTreeSet::new(),
             done: false,
             steps: 0,
             rng,
@@ -180,6 +183,11 @@ impl World {
     /// Notes what happens.
     pub(crate) fn trace(&mut self, what: fmt::Arguments<'_>) {
         self.log.line(self.now, what);
+    }
+
+    /// Remembers that this run has been in a rare corner.
+    pub(crate) fn reach(&mut self, corner: &'static str) {
+        self.reached.insert(corner);
     }
 
     /// This mistake is planted.
