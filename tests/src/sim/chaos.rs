@@ -111,7 +111,7 @@ impl Chaos {
             disk_ms: rng.pick(&[0, 5, 50, 1_500]),
             lost_answers: rng.pick(&[0, 10, 40]),
             cancels: rng.pick(&[0, 10, 30]),
-            wedges: rng.percent(20),
+            wedges: rng.percent(40),
             downtime_ms: rng.pick(&[500, 5_000, 60_000, 200_000]),
         }
     }

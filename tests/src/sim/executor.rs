@@ -83,7 +83,7 @@ impl World {
             outcome,
             exit_code: exit_code.filter(|_| outcome == Outcome::Exit),
             stubborn: plan.nature == Nature::Stubborn,
-            wedges: plan.nature == Nature::Stubborn && self.chaos.wedges && self.rng.percent(25),
+            wedges: plan.nature == Nature::Stubborn && self.chaos.wedges && self.rng.percent(70),
             poison: plan.nature == Nature::Poison,
             wedged: false,
             turn: 0,
