@@ -2,6 +2,7 @@
 
 use openclaw_coordinator::store::memory::Fault as DiskFault;
 
+use super::net::Side;
 use super::rng::Rng;
 use super::world::World;
 
@@ -23,6 +24,8 @@ pub(crate) enum Fault {
     Partition(usize, Which, u64),
     /// A worker is not heard for so long, and nobody's pings show it.
     Hush(usize, u64),
+    /// What is under way to a side on a worker's present streams is held up for so long; new streams are not.
+    Delay(usize, Side, u64),
     /// A worker's process is killed; with true its machine loses power.
     KillWorker(usize, bool),
     /// Somebody asks a worker to stop, now or in peace.
@@ -182,6 +185,10 @@ fn one(rng: &mut Rng, kind: usize, machine: usize, left: u64) -> Fault {
             ]))
         }
         12 => Fault::DiskFull(span(rng, 500, 30_000)),
+        14 if rng.percent(60) => {
+            let side = rng.pick(&[Side::Worker, Side::Worker, Side::Coordinator]);
+            Fault::Delay(machine, side, span(rng, 20_000, 150_000))
+        }
         14 => Fault::Hush(machine, span(rng, 31_000, 130_000)),
         13 if rng.percent(30) => Fault::Inventory(machine),
         _ => Fault::DiskSlow(rng.pick(&[200, 2_000, 8_000])),

@@ -15,6 +15,7 @@ use openclaw_coordinator::store::{Batch, Reader, Store};
 use openclaw_core::Core;
 use openclaw_core::effect::{Effects, Send};
 use openclaw_core::event::{Event, ReplyId, SessionEvent};
+use openclaw_core::record::Write;
 use openclaw_core::settings::Settings;
 use openclaw_worker::state::ClosedBy;
 
@@ -359,12 +360,8 @@ impl World {
         let Some(run) = &mut self.coordinator.run else {
             return Ok(());
         };
-        let size = run
-            .flushing
-            .as_ref()
-            .map_or(0, |batch| batch.fx.writes.len());
-        // A batch worth tearing.
-        if self.coordinator.armed == Some(CrashPoint::BeforeCommit) && size > 2 {
+        let worth_tearing = run.flushing.as_ref().is_some_and(is_worth_tearing);
+        if self.coordinator.armed == Some(CrashPoint::BeforeCommit) && worth_tearing {
             return self.crash_coordinator(false);
         }
         let Some(batch) = run.flushing.take() else {
@@ -393,6 +390,12 @@ impl World {
         })?;
         self.launch()
     }
+}
+
+/// Half of it would be half of a request, or of something as bad.
+fn is_worth_tearing(batch: &Pending) -> bool {
+    let submit = |write: &&Write| matches!(write, Write::Submit(_));
+    batch.fx.writes.iter().filter(submit).count() > 1
 }
 
 /// All cuts but the last, which is the end of the batch.

@@ -146,15 +146,16 @@ impl World {
             cuts: inner_cuts(&batch),
             writes: batch.fx.writes,
         };
-        let lot = self.rng.between(0, 2);
+        let lot = self.rng.between(0, 3);
         if lot == 0 {
             return;
         }
-        if lot == 1 && self.bugged(Bug::TornBatchKept) {
+        let torn = lot >= 2;
+        if torn && self.bugged(Bug::TornBatchKept) {
             let kept = self.rng.below(writes.writes.len());
             writes.writes.truncate(kept);
             writes.cuts.clear();
-        } else if lot == 1 {
+        } else if torn {
             let rows = self.rng.below(writes.writes.len() * 2 + 1);
             self.coordinator.disk.fail_next(DiskFault::Tear(rows));
             self.reach("torn batch");

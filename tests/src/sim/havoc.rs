@@ -29,6 +29,12 @@ impl World {
                 blocked.1 = blocked.1.max(until);
                 Ok(())
             }
+            Fault::Delay(machine, side, span) => {
+                for conn in self.streams_of(machine) {
+                    self.hold_up(conn, side, span);
+                }
+                Ok(())
+            }
             Fault::KillWorker(machine, silence) => self.kill_machine(machine, silence),
             Fault::StopWorker(machine, now) => self.stop_worker(machine, now),
             Fault::Inventory(machine) => self.tell_machine(machine, Event::InventoryChanged),

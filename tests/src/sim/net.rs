@@ -208,6 +208,14 @@ impl World {
         }
     }
 
+    /// What travels to this side arrives only after so long.
+    pub(crate) fn hold_up(&mut self, conn: ConnId, to: Side, span: u64) {
+        if let Some(stream) = self.conns.get_mut(&conn) {
+            let pipe = stream.pipe(to);
+            pipe.hold = pipe.hold.max(self.now + span);
+        }
+    }
+
     /// What was sent to a side that has ended the stream is answered with a reset.
     fn reset(&mut self, conn: ConnId, to: Side) {
         let Some(stream) = self.conns.get(&conn) else {

@@ -29,7 +29,7 @@ impl World {
             Parcel::Down(message) => {
                 let composed = self.vouch(conn, &message);
                 if let (Some(composed), Down::HeartbeatAck(_)) = (composed, &*message) {
-                    self.check_cancels(id, composed)?;
+                    self.check_unwanted(id, composed)?;
                 }
                 self.reach_verdicts(&message);
                 let who = self.shown_proc(id);

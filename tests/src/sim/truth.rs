@@ -30,6 +30,8 @@ pub(crate) struct TaskTruth {
     pub(crate) leases: Vec<LeaseId>,
     /// Its end as decided in this run of the core.
     pub(crate) decided: Option<TaskStatus>,
+    /// When that end reached the disk, by the true time.
+    pub(crate) ended_at: Option<u64>,
     /// Its end as it is on disk.
     pub(crate) recorded: Option<Recorded>,
     /// When a client was told that it is being cancelled.
@@ -69,6 +71,8 @@ impl Recorded {
 pub(crate) struct LeaseTruth {
     pub(crate) task: TaskId,
     pub(crate) attempt: u32,
+    /// When it was decided, by the true time.
+    pub(crate) decided_at: u64,
     /// The offer is on disk.
     pub(crate) durable: bool,
     /// When it runs out on the coordinator's clock.
@@ -119,6 +123,7 @@ impl Truth {
             acknowledged: false,
             leases: Vec::new(),
             decided: None,
+            ended_at: None,
             recorded: None,
             cancelling: None,
         });
@@ -197,6 +202,15 @@ impl Truth {
             .get(&session)
             .map(|known| known.held.clone())
             .unwrap_or_default()
+    }
+
+    /// Since when, by the true time, nobody wants this attempt to go on.
+    pub(crate) fn unwanted_since(&self, lease: LeaseId) -> Option<u64> {
+        let task = self.tasks.get(&self.leases.get(&lease)?.task)?;
+        if let Some(next) = task.leases.iter().find(|other| **other > lease) {
+            return Some(self.leases.get(next)?.decided_at);
+        }
+        task.ended_at.or(task.cancelling)
     }
 
     /// A new run of the core knows no streams.

@@ -52,6 +52,7 @@ impl World {
                 LeaseTruth {
                     task: id,
                     attempt: offered.number,
+                    decided_at: self.now,
                     durable: false,
                     until: now.mono.plus(self.lease_ms()),
                     told: false,

@@ -36,6 +36,7 @@ impl World {
     }
 
     fn final_durable(&mut self, row: &FinalRow) -> Checked {
+        let now = self.now;
         let Some(task) = self.truth.tasks.get_mut(&row.id) else {
             return broken(
                 "final",
@@ -52,6 +53,7 @@ impl World {
             );
         }
         task.recorded = Some(Recorded::of(row));
+        task.ended_at = Some(now);
         self.reach(row.code.as_str());
         Ok(())
     }

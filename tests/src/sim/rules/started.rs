@@ -74,26 +74,25 @@ impl World {
         Ok(())
     }
 
-    /// Whoever says that a program runs whose task is being cancelled is told to end it before that is acknowledged.
-    pub(crate) fn check_cancels(&self, id: ProcId, composed: u64) -> Checked {
+    /// Whoever says that a program runs which nobody wants any more is told to end it before that is acknowledged.
+    pub(crate) fn check_unwanted(&self, id: ProcId, composed: u64) -> Checked {
         let Some(proc) = self.procs.get(&id) else {
             return Ok(());
         };
         let spared = |lease: &&LeaseId| {
             let known = self.truth.leases.get(lease)?;
-            let since = self.truth.tasks.get(&known.task)?.cancelling?;
             let (_, started) = known.started?;
+            let since = self.truth.unwanted_since(**lease)?;
             let told = proc.programs[lease].asked();
-            (!told
-                && since < composed
-                && started < composed
-                && self.truth.latest(known.task) == Some(**lease))
-            .then_some(())
+            (!told && since < composed && started < composed).then_some(())
         };
         match proc.programs.keys().find(|lease| spared(lease).is_some()) {
             Some(lease) if self.truth.copied.is_empty() => broken(
-                "cancel",
-                format!("{} still runs {lease}, which was cancelled", proc.id),
+                "unwanted",
+                format!(
+                    "{} still runs {lease}, which was cancelled, placed again or ended",
+                    proc.id
+                ),
             ),
             _ => Ok(()),
         }
