@@ -8,7 +8,8 @@ use openclaw_core::Core;
 
 use super::agenda::Step;
 use super::bug::Bug;
-use super::coordinator::{Input, Pending, Run, inner_cuts};
+use super::coordinator::{Input, Pending, Run};
+use super::flushing::inner_cuts;
 use super::net::Side;
 use super::verdict::{Checked, broken};
 use super::world::World;

@@ -57,6 +57,17 @@ impl World {
                 Ok(())
             }
             Fault::Copy(machine) => self.copy_identity(machine),
+            Fault::Calm => {
+                self.calm();
+                Ok(())
+            }
+            Fault::Look => self.look(),
+            other => self.befall_coordinator(other),
+        }
+    }
+
+    fn befall_coordinator(&mut self, fault: Fault) -> Checked {
+        match fault {
             Fault::KillCoordinator(silence) => self.crash_coordinator(silence),
             Fault::Arm(point) => {
                 self.coordinator.armed = Some(point);
@@ -93,11 +104,7 @@ impl World {
                 self.chaos.disk_ms = span;
                 Ok(())
             }
-            Fault::Calm => {
-                self.calm();
-                Ok(())
-            }
-            Fault::Look => self.look(),
+            _ => Ok(()),
         }
     }
 
