@@ -28,12 +28,18 @@ config=config/config.yaml
 coordinator=''
 worker=''
 
+# ours NAME PID: whether the file still names that process. scripts/stop.sh removes it, a later start writes its own.
+ours() { [ "$(cat "$run_dir/$1.pid" 2>/dev/null)" = "$2" ]; }
+
+forget() { if ours "$1" "$2"; then rm -f "$run_dir/$1.pid"; fi; }
+
 finish() {
     trap '' INT TERM HUP PIPE
     if [ -n "$worker$coordinator" ]; then
         say "stopping ..."
         end_cluster "$worker" "$coordinator"
-        rm -f "$run_dir/openclaw-worker.pid" "$run_dir/openclaw-coordinator.pid"
+        forget openclaw-worker "$worker"
+        forget openclaw-coordinator "$coordinator"
         say "stopped. Tasks and results are kept in data/."
     fi
     exit "$1"
@@ -159,8 +165,8 @@ while alive "$coordinator" && alive "$worker"; do
     wait $! 2>/dev/null
 done
 
-# Gone together with its file: scripts/stop.sh did it.
-if [ ! -f "$run_dir/openclaw-coordinator.pid" ] || [ ! -f "$run_dir/openclaw-worker.pid" ]; then
+# Gone together with its file: scripts/stop.sh did it, even when another start has written new ones since.
+if ! ours openclaw-coordinator "$coordinator" || ! ours openclaw-worker "$worker"; then
     say "stopped from another terminal."
     end_cluster "$worker" "$coordinator"
     exit 0
