@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Format};
 use crate::commands::dispatch;
@@ -46,14 +46,39 @@ fn unparsed(error: &clap::Error, wants_json: bool) -> Exit {
         let text = error.to_string();
         let first = text.lines().next().unwrap_or_default();
         let message = first.strip_prefix("error: ").unwrap_or(first);
-        let failure =
-            Failure::usage(message).hint("openclaw-cluster --help, or --help after a verb");
+        let usual = "openclaw-cluster --help, or --help after a verb";
+        let failure = Failure::usage(message).hint(tip(error).unwrap_or_else(|| usual.to_owned()));
         Printer::of(Format::Json).failure(&failure);
     } else {
         // Where it cannot be written there is nobody to tell.
         drop(error.print());
+        if let Some(tip) = tip(error) {
+            Printer::of(Format::Table).note(&format!("next:  {tip}"));
+        }
     }
     if is_answer { Exit::Ok } else { Exit::Usage }
+}
+
+/// The next step after slips that the parser does not know: a verb of `task` alone, a parameter without its flag.
+fn tip(error: &clap::Error) -> Option<String> {
+    let word = |kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.as_str()),
+        _ => None,
+    };
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let verb = word(ContextKind::InvalidSubcommand)?;
+            let cli = Cli::command();
+            let known = cli.find_subcommand("task")?.find_subcommand(verb)?;
+            Some(format!("openclaw-cluster task {}", known.get_name()))
+        }
+        ErrorKind::UnknownArgument => {
+            let given = word(ContextKind::InvalidArg)?;
+            let parameter = given.contains('=') && !given.starts_with('-');
+            parameter.then(|| format!("a parameter is given as --param {given}"))
+        }
+        _ => None,
+    }
 }
 
 /// Whether the flags ask for JSON, as far as can be told of a command line that does not parse.
@@ -79,6 +104,19 @@ fn asks_for_json(arguments: &[OsString]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn common_slips_are_told_the_next_step() {
+        let tip = |line: &str| tip(&Cli::try_parse_from(line.split(' ')).unwrap_err());
+        assert_eq!(tip("x logs last").unwrap(), "openclaw-cluster task logs");
+        assert_eq!(tip("x ls").unwrap(), "openclaw-cluster task list");
+        assert_eq!(
+            tip("x run echo text=hi").unwrap(),
+            "a parameter is given as --param text=hi"
+        );
+        assert_eq!(tip("x frobnicate"), None);
+        assert_eq!(tip("x run echo --txt=hi"), None);
+    }
 
     #[test]
     fn json_is_recognised_in_a_line_that_does_not_parse() {

@@ -56,7 +56,9 @@ pub(super) async fn task_ids(session: &Session, texts: &[String]) -> Result<Vec<
 fn normalised(text: &str) -> Result<String, Failure> {
     let lower = text.trim().to_ascii_lowercase();
     let body = lower.strip_prefix(TaskId::PREFIX).unwrap_or(&lower);
-    if body.is_empty() || !body.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+    // An id has no i, l, o, u: Crockford's base 32.
+    let in_id = |byte: u8| byte.is_ascii_alphanumeric() && !b"ilou".contains(&byte);
+    if body.is_empty() || !body.bytes().all(in_id) {
         return Err(Failure::usage(format!("`{text}` is no task id"))
             .hint("name a task by its id, by the beginning of its id, or as `last`"));
     }
@@ -107,7 +109,7 @@ mod tests {
         for text in ["task_01JD", "01jd", "TASK_01jd", " 01JD "] {
             assert_eq!(normalised(text).unwrap(), "task_01JD", "{text}");
         }
-        for bad in ["", "task_", "a/b", "01 JD", "ü"] {
+        for bad in ["", "task_", "a/b", "01 JD", "ü", "lats", "oops"] {
             assert!(normalised(bad).is_err(), "{bad}");
         }
     }

@@ -1,5 +1,6 @@
 //! `task explain`.
 
+use openclaw_common::status::TaskStatus;
 use openclaw_proto::v1;
 use serde_json::Value;
 
@@ -61,10 +62,23 @@ impl Report for Explained {
             lines.push(format!("{}: {}", reason.code, reason.detail));
         }
         if dto.nodes.is_empty() {
-            lines.push("  no node has joined yet: openclaw-cluster token show".to_owned());
+            lines.push(self.without_nodes(&dto.state.task_id));
         }
         lines.extend(verdicts(&dto.nodes));
         lines.join("\n") + "\n"
+    }
+}
+
+impl Explained {
+    /// What stands in the place of the nodes: none is asked any more once the task has ended.
+    fn without_nodes(&self, id: &str) -> String {
+        let state = self.explained.state.as_ref();
+        let status = state.and_then(|state| dto::task_status(state.status));
+        if status.is_some_and(TaskStatus::is_final) {
+            format!("  it has ended: openclaw-cluster task info {id}")
+        } else {
+            "  no node has joined yet: openclaw-cluster token show".to_owned()
+        }
     }
 }
 
@@ -173,5 +187,28 @@ mod tests {
              \x20                NODE_BUSY         5/5 slots\n\
              \x20 pc        yes\n"
         );
+    }
+
+    #[test]
+    fn a_task_that_has_ended_is_not_told_that_no_node_has_joined() {
+        let text = |status: v1::TaskStatus| {
+            let explained = v1::ExplainTaskResponse {
+                state: Some(v1::TaskState {
+                    task_id: "task_1".to_owned(),
+                    status: status as i32,
+                    ..v1::TaskState::default()
+                }),
+                ..v1::ExplainTaskResponse::default()
+            };
+            Explained { explained }.text(Look {
+                wide: false,
+                width: None,
+                now: std::time::SystemTime::UNIX_EPOCH,
+            })
+        };
+        assert!(text(v1::TaskStatus::Pending).contains("no node has joined yet"));
+        let ended = text(v1::TaskStatus::Completed);
+        assert!(ended.contains("task info task_1"), "{ended}");
+        assert!(!ended.contains("joined"), "{ended}");
     }
 }
