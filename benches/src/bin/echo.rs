@@ -95,14 +95,9 @@ mod unix {
             let start = Instant::now();
             let mut stream = client.run(echo()).await?;
             let task = loop {
-                match stream
-                    .message()
-                    .await?
-                    .context("the stream ended early")?
-                    .event
-                {
-                    Some(Event::Task(task)) => break task,
-                    _ => {}
+                let message = stream.message().await?;
+                if let Some(Event::Task(task)) = message.context("the stream ended early")?.event {
+                    break task;
                 }
             };
             let time = start.elapsed();

@@ -190,7 +190,7 @@ async fn who_watches_a_task_outlives_the_death_of_the_coordinator() {
     .await;
     cluster.coordinator.kill();
     cluster.start_coordinator().await;
-    let status = run.wait(Duration::from_secs(60)).await;
+    let status = run.wait(Duration::from_mins(1)).await;
     assert!(status.success(), "{status}:\n{}", run.console());
     assert!(run.console().contains("\"completed\""), "{}", run.console());
     assert_eq!(runs.lines().len(), 1);

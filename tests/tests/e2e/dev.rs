@@ -30,7 +30,7 @@ async fn a_cluster_in_one_folder_runs_commands_and_ends_with_ctrl_c() {
     assert!(sandbox.path().join("all").is_dir());
 
     dev.signal(Signal::INT);
-    let status = dev.wait(Duration::from_secs(60)).await;
+    let status = dev.wait(Duration::from_mins(1)).await;
     assert!(status.success(), "{status}:\n{}", dev.console());
     assert_eq!(sandbox.leftovers(), Vec::<String>::new());
 }

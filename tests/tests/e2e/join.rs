@@ -48,7 +48,7 @@ async fn a_machine_joins_runs_tasks_and_leaves() {
         &machine,
         &["join", &address, "oc_admin_wrong", "--node-id", "macbook"],
     );
-    assert_ne!(wrong.code, Some(0), "{wrong:?}");
+    assert_eq!(wrong.code, Some(77), "{wrong:?}");
     assert!(wrong.err.contains("token"), "{wrong:?}");
 
     let joined = call(
