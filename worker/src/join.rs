@@ -9,6 +9,7 @@ use openclaw_proto::v1::cluster_service_client::ClusterServiceClient;
 use openclaw_runtime::identity::Facts;
 use openclaw_runtime::lock::DataLock;
 use openclaw_runtime::profiles::Profile;
+use tonic::Code;
 
 use crate::args::{JoinArgs, WhereArgs};
 use crate::connection::{Dialer, explain};
@@ -81,6 +82,11 @@ pub fn leave(places: &Places) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The coordinator does not take the token; trying again does not help.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct TokenRefused(String);
+
 /// Asks the coordinator who it is, with the token.
 async fn check(address: &Address, token: &str) -> anyhow::Result<v1::GetClusterResponse> {
     let candidate = Candidate {
@@ -101,7 +107,13 @@ async fn check(address: &Address, token: &str) -> anyhow::Result<v1::GetClusterR
         .await
     {
         Ok(response) => Ok(response.into_inner()),
-        Err(status) => bail!("{}", explain(&status, &dialed)),
+        Err(status) => {
+            let words = explain(&status, &dialed);
+            match status.code() {
+                Code::Unauthenticated | Code::PermissionDenied => Err(TokenRefused(words).into()),
+                _ => bail!(words),
+            }
+        }
     }
 }
 
