@@ -16,6 +16,7 @@ use crate::connection::{Dialer, explain};
 use crate::identity::Identity;
 use crate::places::{Places, profiles};
 use crate::setup::PROGRAM;
+use crate::state::Exit;
 use crate::token::Tokens;
 
 /// Longest token that is read from standard input, in bytes.
@@ -85,7 +86,16 @@ pub fn leave(places: &Places) -> anyhow::Result<()> {
 /// The coordinator does not take the token; trying again does not help.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct TokenRefused(String);
+struct TokenRefused(String);
+
+/// The exit code of a `join` or `leave` that failed so: 77 where another token is needed, else 1.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<TokenRefused>() {
+        Exit::NotAllowed.code()
+    } else {
+        1
+    }
+}
 
 /// Asks the coordinator who it is, with the token.
 async fn check(address: &Address, token: &str) -> anyhow::Result<v1::GetClusterResponse> {

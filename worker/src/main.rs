@@ -9,9 +9,7 @@ use clap::Parser as _;
 use openclaw_runtime::platform::hardening;
 use openclaw_worker::args::{Cli, Command, JoinArgs, RunArgs, WhereArgs};
 use openclaw_worker::executor::guardian;
-use openclaw_worker::join::TokenRefused;
 use openclaw_worker::places::Places;
-use openclaw_worker::state::Exit;
 use openclaw_worker::{join, setup};
 
 /// Threads for waiting on the network, processes and time; blocking work has its own.
@@ -81,18 +79,7 @@ fn places(args: &WhereArgs) -> Result<Places, u8> {
 }
 
 fn finish(done: anyhow::Result<()>) -> u8 {
-    let Err(error) = done else {
-        return 0;
-    };
-    let refused = error.is::<TokenRefused>();
-    fail(
-        if refused {
-            Exit::NotAllowed.code()
-        } else {
-            FAILED
-        },
-        &error,
-    )
+    done.map_or_else(|error| fail(join::exit_code(&error), &error), |()| 0)
 }
 
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
