@@ -208,32 +208,7 @@ impl Core {
         if self.end_if_unwanted(now, key, fx) {
             return;
         }
-        if died && self.tasks[key].kind != TaskType::Daemon {
-            let cap = self.settings.poison_cap;
-            let past = self.tasks[key].past_mut();
-            past.deaths += 1;
-            if past.deaths >= cap {
-                let detail = format!("the worker's process died under it {} times", past.deaths);
-                self.finish(
-                    now,
-                    key,
-                    End::new(TaskStatus::Failed, ReasonCode::Poison, &detail),
-                    fx,
-                );
-                return;
-            }
-        }
-        if self.fails_when_lost(key) {
-            self.finish(
-                now,
-                key,
-                End::new(TaskStatus::Failed, ReasonCode::Lost, &message),
-                fx,
-            );
-        } else if self.charge_loss(now, key, fx) {
-            self.wait_again(now, key, ReasonCode::Lost, fx);
-            self.write_state(key, fx);
-        }
+        self.count_loss(now, key, died, &message, fx);
     }
 
     pub(crate) fn fails_when_lost(&self, key: TaskKey) -> bool {

@@ -235,28 +235,34 @@ impl Core {
             self.wait_again(now, key, ReasonCode::Lost, fx);
             return;
         }
+        let died = result.run_ms >= POISON_AFTER_MS;
+        self.count_loss(now, key, died, &result.message, fx);
+    }
+
+    /// Charges a task without an attempt for the one that was lost, and lets it wait again if it can afford that.
+    /// `died`: the worker's process died under it, long enough after its start to count.
+    pub(crate) fn count_loss(
+        &mut self,
+        now: Now,
+        key: TaskKey,
+        died: bool,
+        message: &str,
+        fx: &mut Effects,
+    ) {
         let cap = self.settings.poison_cap;
-        if result.run_ms >= POISON_AFTER_MS && self.tasks[key].kind != TaskType::Daemon {
+        if died && self.tasks[key].kind != TaskType::Daemon {
             let past = self.tasks[key].past_mut();
             past.deaths += 1;
             if past.deaths >= cap {
                 let detail = format!("the worker's process died under it {} times", past.deaths);
-                self.finish(
-                    now,
-                    key,
-                    End::new(TaskStatus::Failed, ReasonCode::Poison, &detail),
-                    fx,
-                );
+                let end = End::new(TaskStatus::Failed, ReasonCode::Poison, &detail);
+                self.finish(now, key, end, fx);
                 return;
             }
         }
         if self.fails_when_lost(key) {
-            self.finish(
-                now,
-                key,
-                End::new(TaskStatus::Failed, ReasonCode::Lost, &result.message),
-                fx,
-            );
+            let end = End::new(TaskStatus::Failed, ReasonCode::Lost, message);
+            self.finish(now, key, end, fx);
         } else if self.charge_loss(now, key, fx) {
             self.wait_again(now, key, ReasonCode::Lost, fx);
             self.write_state_if_live(key, fx);
