@@ -91,6 +91,7 @@ impl DataLock {
             .open(path)
             .map_err(failed)?;
         let started = Instant::now();
+        let mut told = false;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
@@ -101,7 +102,18 @@ impl DataLock {
                         holder: Holder::read(dir),
                     });
                 }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(RETRY_EVERY),
+                Err(TryLockError::WouldBlock) => {
+                    if !std::mem::replace(&mut told, true) {
+                        let holder = Holder::read(dir).map(|holder| holder.to_string());
+                        tracing::warn!(
+                            dir = %dir.display(),
+                            holder,
+                            wait_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX),
+                            "another process uses this data directory; waiting for it to end"
+                        );
+                    }
+                    std::thread::sleep(RETRY_EVERY);
+                }
             }
         }
         note_holder(dir, program);

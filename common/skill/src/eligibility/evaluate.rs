@@ -11,7 +11,7 @@ use crate::advert::{Advert, Executor};
 use crate::argv::{self, Context, ExpandError};
 use crate::discover::{Discovered, Skill};
 use crate::host::{Host, Os};
-use crate::manifest::{Gates, Resources, RunSpec};
+use crate::manifest::{Gates, Mode, Resources, RunSpec};
 
 /// A skill judged.
 #[derive(Debug, Clone, PartialEq)]
@@ -172,6 +172,12 @@ impl Judge<'_> {
         python: Option<&[OsString]>,
         reasons: &mut Vec<String>,
     ) -> Option<Runnable> {
+        if run.mode == Mode::Server {
+            reasons.push(
+                "mode server: this version starts a program per task; set \"mode\": \"process\""
+                    .to_owned(),
+            );
+        }
         let program = rules::command(skill, gates, &run, self.host, reasons);
         if run.needs_python() && python.is_none() {
             reasons.retain(|reason| !reason.starts_with("missing program python"));

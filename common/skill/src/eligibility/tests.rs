@@ -435,6 +435,21 @@ fn a_command_for_other_systems_only_says_so() {
 }
 
 #[test]
+fn a_program_that_wants_to_be_kept_warm_is_not_promised() {
+    let shelf = Shelf::new().file(
+        "warm/skill.json",
+        r#"{"name": "warm", "run": {"command": ["tool"], "mode": "server"}}"#,
+    );
+    let one = shelf.one("warm", &Paper::linux().has(&["tool"]));
+    assert!(!one.advert.eligible);
+    assert!(
+        one.advert.reasons[0].starts_with("mode server: "),
+        "{:?}",
+        one.advert.reasons
+    );
+}
+
+#[test]
 fn a_prompt_only_skill_is_listed_and_says_what_to_do() {
     let shelf = Shelf::new().file(
         "talk/SKILL.md",

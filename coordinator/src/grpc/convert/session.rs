@@ -143,13 +143,19 @@ fn id(field: &str, text: &str) -> Result<Box<str>, Refusal> {
     Ok(text.into())
 }
 
+/// A word of a machine about itself, on one line: it stands in tables and logs.
+fn word(text: &str, limit: usize) -> Box<str> {
+    let plain: String = text.chars().filter(|c| !c.is_control()).collect();
+    bounded(&plain, limit)
+}
+
 fn facts_of(facts: &v1::NodeFacts) -> Facts {
     Facts {
-        hostname: bounded(&facts.hostname, 255),
-        platform: bounded(&facts.platform, 32),
-        arch: bounded(&facts.arch, 32),
-        ip_address: bounded(&facts.ip_address, 64),
-        tailscale_ip: bounded(&facts.tailscale_ip, 64),
+        hostname: word(&facts.hostname, 255),
+        platform: word(&facts.platform, 32),
+        arch: word(&facts.arch, 32),
+        ip_address: word(&facts.ip_address, 64),
+        tailscale_ip: word(&facts.tailscale_ip, 64),
         port: u16::try_from(facts.port).unwrap_or_default(),
         cpus: facts.cpus,
         memory_bytes: facts.memory_bytes,
