@@ -16,6 +16,16 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|error| format!("`{text}` is no duration ({error}); write 9s, 5m, 1h30m"))
 }
 
+/// A duration in which something can happen.
+pub(super) fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err(format!(
+            "`{text}` leaves no time to hear that the task was accepted; write 9s, or --detach to wait for nothing else"
+        )),
+        span => Ok(span),
+    }
+}
+
 /// A moment: RFC 3339, or a duration counted back from now.
 pub(super) fn moment(text: &str) -> Result<SystemTime, String> {
     if let Ok(time) = humantime::parse_rfc3339(text) {
@@ -61,6 +71,12 @@ mod tests {
         for bad in ["", "-1", "x", "5 parsecs", "NaN", "1e999"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn waiting_takes_some_time() {
+        assert_eq!(some_time("9s"), Ok(Duration::from_secs(9)));
+        assert!(some_time("0s").unwrap_err().contains("--detach"));
     }
 
     #[test]

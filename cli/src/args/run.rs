@@ -124,7 +124,7 @@ pub struct RunArgs {
     pub take: TakeArgs,
 
     /// Wait at most so long; past it the task goes on and the exit code is 4
-    #[arg(short, long, value_name = "DURATION", value_parser = parse::duration, help_heading = "Result")]
+    #[arg(short, long, value_name = "DURATION", value_parser = parse::some_time, help_heading = "Result")]
     pub wait: Option<Duration>,
 
     /// Don't wait: print the id and return
