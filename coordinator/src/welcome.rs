@@ -7,6 +7,9 @@ use openclaw_runtime::identity::{hostname, outbound_address, tailscale_address};
 
 use crate::run::Started;
 
+/// The port that workers dial unless told otherwise.
+const DEFAULT_PORT: &str = "8888";
+
 /// Where the coordinator is; after the very first start also how other machines join.
 pub fn text(started: &Started, cluster: &str) -> String {
     let here = started
@@ -25,10 +28,14 @@ pub fn text(started: &Started, cluster: &str) -> String {
 }
 
 fn joining(addresses: &[SocketAddr], here: &str) -> String {
-    let worker_here = format!(
-        "A worker on this machine:  openclaw-worker --coordinator-host {}",
-        host_of(here)
-    );
+    let (host, port) = here.rsplit_once(':').unwrap_or((here, DEFAULT_PORT));
+    let port = if port == DEFAULT_PORT {
+        String::new()
+    } else {
+        format!(" --coordinator-port {port}")
+    };
+    let worker_here =
+        format!("A worker on this machine:  openclaw-worker --coordinator-host {host}{port}");
     match from_elsewhere(addresses) {
         Some(address) => format!(
             "{worker_here}\nOn another machine:        openclaw-worker join {address} TOKEN\n\
@@ -40,10 +47,6 @@ fn joining(addresses: &[SocketAddr], here: &str) -> String {
             hostname()
         ),
     }
-}
-
-fn host_of(address: &str) -> &str {
-    address.rsplit_once(':').map_or(address, |(host, _)| host)
 }
 
 /// The best address for other machines: that on the tailnet, else that on the local network.
@@ -73,6 +76,10 @@ mod tests {
         let text = joining(&["192.168.1.5:9000".parse().unwrap()], "192.168.1.5:9000");
         assert!(
             text.contains("openclaw-worker join 192.168.1.5:9000 TOKEN"),
+            "{text}"
+        );
+        assert!(
+            text.contains("--coordinator-host 192.168.1.5 --coordinator-port 9000"),
             "{text}"
         );
     }

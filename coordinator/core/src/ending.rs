@@ -5,7 +5,7 @@ use std::sync::Arc;
 use openclaw_common::code::ReasonCode;
 use openclaw_common::id::SessionId;
 use openclaw_common::status::{Outcome, RetryOn, TaskStatus, TaskType};
-use openclaw_common::time::Now;
+use openclaw_common::time::{Now, Wall};
 
 use crate::arena::{NodeKey, TaskKey};
 use crate::attempt::Closing;
@@ -81,8 +81,9 @@ impl Core {
         let ran = attempt.started.is_some() || result.run_ms > 0;
         let code = code_of(result.outcome, kill);
         if ran && let Some(attempt) = &mut self.tasks[key].open {
-            // A short attempt may end before its start was reported.
-            attempt.started = attempt.started.or(Some(now.wall));
+            // Its start may not have been reported, or be known from a report after a restart only.
+            let began = Wall(now.wall.0.saturating_sub(result.run_ms)).max(attempt.offered);
+            attempt.started = Some(attempt.started.map_or(began, |known| known.min(began)));
         }
         self.count_on(node, &result);
         let end = Closing {
