@@ -93,7 +93,11 @@ fn commits(criterion: &mut Criterion, kind: StorageType, path: &Path) {
 fn store(criterion: &mut Criterion) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     commits(criterion, StorageType::Memory, dir.path());
-    commits(criterion, StorageType::Sled, dir.path());
+    for (kind, place) in [(StorageType::Sled, "sled"), (StorageType::Sqlite, "sqlite")] {
+        let folder = dir.path().join(place);
+        std::fs::create_dir(&folder).expect("a folder");
+        commits(criterion, kind, &folder);
+    }
 }
 
 criterion_group! {

@@ -66,7 +66,7 @@ pub enum StorageType {
     Sled,
     /// Forgets everything at the end of the process.
     Memory,
-    /// Known by name; see [`StorageType::refusal`].
+    /// One SQLite database.
     Sqlite,
 }
 
@@ -252,18 +252,6 @@ impl Settings {
 
     fn data_parent(&self) -> &Path {
         self.storage.path.parent().unwrap_or(Path::new("."))
-    }
-}
-
-impl StorageType {
-    /// Why this engine cannot be used in this build; `None` when it can.
-    pub const fn refusal(self) -> Option<&'static str> {
-        match self {
-            Self::Sled | Self::Memory => None,
-            Self::Sqlite => Some(
-                "must be `sled` or `memory`: this build has no SQLite engine. Set storage.type: sled, nothing else changes",
-            ),
-        }
     }
 }
 

@@ -30,9 +30,6 @@ pub(crate) fn violations(loaded: &Loaded) -> Vec<Violation> {
         all,
         broken: Vec::new(),
     };
-    if let Some(refusal) = settings.storage.kind.refusal() {
-        rules.broken("storage.type", refusal);
-    }
     rules.check(
         "storage.path",
         !settings.storage.path.as_os_str().is_empty(),

@@ -33,7 +33,7 @@ mod unix {
     /// Measures `echo`: submit to result in one call on an idle cluster, and tasks a second by batches.
     #[derive(Debug, Parser)]
     struct Args {
-        /// Store of the coordinator: sled or memory
+        /// Store of the coordinator: sled, sqlite or memory
         #[arg(long, default_value = "sled")]
         store: String,
         /// Calls of the latency run

@@ -6,9 +6,9 @@ use serde_json::json;
 use super::*;
 use crate::settings::StorageType;
 
-/// The guide's file with the engine of this build.
+/// The guide's file.
 const GUIDE: &str = "storage:
-  type: sled
+  type: sqlite
   path: ./data/cluster.db
 coordinator:
   host: 0.0.0.0
@@ -69,11 +69,13 @@ fn refusal_of(yaml: &str) -> String {
 }
 
 #[test]
-fn the_guides_own_keys_and_values_are_the_defaults() {
+fn the_guides_own_keys_and_values_are_the_defaults_but_for_its_engine() {
     let project = Project::with(GUIDE);
     let mut settings = project.loaded().settings;
     assert_eq!(settings.nats_host(), None, "the placeholder is no server");
     settings.communication.nats_url = None;
+    assert_eq!(settings.storage.kind, StorageType::Sqlite);
+    settings.storage.kind = StorageType::default();
     assert_eq!(
         settings,
         Project::empty()
@@ -92,20 +94,6 @@ fn rebased(mut loaded: Loaded, project: &Project) -> Settings {
     loaded.settings.worker.skills_dir = moved(&loaded.settings.worker.skills_dir);
     loaded.settings.log.dir = moved(&loaded.settings.log.dir);
     loaded.settings
-}
-
-#[test]
-fn sqlite_is_known_and_refused_with_the_way_out() {
-    let text = refusal_of("storage:\n  type: sqlite\n");
-    assert!(
-        text.contains("storage.type = sqlite (config/config.yaml:2:9)"),
-        "{text}"
-    );
-    assert!(text.contains("storage.type: sled"), "{text}");
-    assert_eq!(
-        StorageType::Sqlite.refusal().is_some(),
-        StorageType::Sled.refusal().is_none()
-    );
 }
 
 #[test]

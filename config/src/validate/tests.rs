@@ -77,7 +77,7 @@ fn all_that_is_wrong_is_told_at_once() {
     let told = broken(&[
         ("worker.port", "0"),
         ("log.keep_days", "0"),
-        ("storage.type", "sqlite"),
+        ("coordinator.port", "0"),
     ]);
     assert_eq!(told.len(), 3, "{told:?}");
 }

@@ -60,14 +60,6 @@ pub enum StoreError {
         /// The cluster of the store that was opened.
         found: ClusterId,
     },
-    /// No such engine in this build.
-    #[error("this build has no {wanted} engine for the store at {}; set storage.type: sled", path.display())]
-    NoEngine {
-        /// The store.
-        path: PathBuf,
-        /// The engine that was asked for.
-        wanted: &'static str,
-    },
     /// Written by a newer program.
     #[error("the store at {} has schema {found}, this program knows schema {known}; use the newer program", path.display())]
     Schema {

@@ -14,12 +14,14 @@ mod home;
 mod load;
 pub mod memory;
 mod opener;
+mod place;
 mod read;
 mod record;
 mod rows;
 #[cfg(test)]
 mod samples;
 mod sled;
+mod sqlite;
 mod sync;
 #[cfg(test)]
 mod tests;

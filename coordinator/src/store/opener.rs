@@ -6,8 +6,8 @@ use openclaw_config::{Storage, StorageType};
 
 use super::error::StoreError;
 use super::memory::Disk;
-use super::sled;
 use super::traits::{Start, Store};
+use super::{sled, sqlite};
 
 /// Opens the store of the settings, again and again: what was in memory is still there at the next opening.
 #[derive(Debug, Clone)]
@@ -17,7 +17,7 @@ pub struct Opener(Place);
 enum Place {
     Sled(PathBuf),
     Memory(Disk),
-    Unknown { path: PathBuf, wanted: &'static str },
+    Sqlite(PathBuf),
 }
 
 impl Opener {
@@ -26,10 +26,7 @@ impl Opener {
         Self(match storage.kind {
             StorageType::Sled => Place::Sled(storage.path.clone()),
             StorageType::Memory => Place::Memory(Disk::new()),
-            StorageType::Sqlite => Place::Unknown {
-                path: storage.path.clone(),
-                wanted: "sqlite",
-            },
+            StorageType::Sqlite => Place::Sqlite(storage.path.clone()),
         })
     }
 
@@ -43,10 +40,7 @@ impl Opener {
         match &self.0 {
             Place::Sled(path) => sled::open(path, start, sled::PATIENCE),
             Place::Memory(disk) => disk.open(start),
-            Place::Unknown { path, wanted } => Err(StoreError::NoEngine {
-                path: path.clone(),
-                wanted,
-            }),
+            Place::Sqlite(path) => sqlite::open(path, start),
         }
     }
 }

@@ -5,11 +5,10 @@
 //! use of a handle.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use ::sled::{Config, Db, Error, Tree};
 use bytes::Bytes;
@@ -19,6 +18,7 @@ use openclaw_runtime::platform::files;
 use super::caught::caught;
 use super::engine::{Change, Engine, Ops, Span, View, Visit};
 use super::error::StoreError;
+use super::place::Found;
 use super::rows::RowStore;
 use super::sync::Barrier;
 use super::traits::{Limits, Start, Store};
@@ -29,9 +29,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 const RETRY_EVERY: Duration = Duration::from_millis(50);
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
-/// What sled makes in its directory.
-const OWN_FILES: [&str; 3] = ["conf", "db", "blobs"];
 /// What we keep beside it.
 const WITNESS: &str = "committed";
 
@@ -69,34 +66,10 @@ pub(super) fn engine(path: &Path, patience: Duration) -> Result<Sled, StoreError
 
 /// Refuses a place that holds something else.
 fn check_place(path: &Path) -> Result<(), StoreError> {
-    let found = match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(StoreError::io(path, "open", error)),
-        Ok(facts) if facts.is_dir() => {
-            let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-            let entries = entries.map_err(|error| StoreError::io(path, "open", error))?;
-            let own = |name: &std::ffi::OsStr| OWN_FILES.iter().any(|own| name == *own);
-            if entries.is_empty() || entries.iter().any(|entry| own(&entry.file_name())) {
-                return Ok(());
-            }
-            "a directory of something else"
-        }
-        Ok(_) if begins_with(path, SQLITE_MAGIC)? => "a SQLite database",
-        Ok(_) => "a file",
-    };
-    Err(StoreError::OtherEngine {
-        path: path.to_owned(),
-        found,
-        wanted: "sled",
-    })
-}
-
-fn begins_with(path: &Path, magic: &[u8]) -> Result<bool, StoreError> {
-    let mut head = Vec::new();
-    let length = u64::try_from(magic.len()).unwrap_or(u64::MAX);
-    let read = File::open(path).and_then(|file| file.take(length).read_to_end(&mut head));
-    read.map_err(|source| StoreError::io(path, "open", source))?;
-    Ok(head == magic)
+    match Found::at(path)? {
+        Found::Nothing | Found::EmptyDirectory | Found::Sled => Ok(()),
+        other => Err(other.refused(path, "sled")),
+    }
 }
 
 fn open_patiently(path: &Path, patience: Duration) -> Result<Db, StoreError> {

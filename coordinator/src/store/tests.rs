@@ -2,4 +2,5 @@
 
 mod memory;
 mod sled;
+mod sqlite;
 mod thread;

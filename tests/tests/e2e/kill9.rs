@@ -170,7 +170,18 @@ fn append() -> [(&'static str, &'static str); 1] {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killing_the_coordinator_again_and_again_loses_nothing_and_runs_nothing_twice() {
+    println!("{}", kill_coordinators_with("sled").await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killing_a_coordinator_on_sqlite_loses_nothing_and_runs_nothing_twice() {
+    println!("{}", kill_coordinators_with("sqlite").await);
+}
+
+/// What came of it, for people.
+async fn kill_coordinators_with(store: &str) -> String {
     let mut cluster = Cluster::builder()
+        .settings(&Settings::default().with("storage.type", store))
         .worker("one", Settings::default(), &append())
         .worker("two", Settings::default(), &append())
         .start()
@@ -195,13 +206,13 @@ async fn killing_the_coordinator_again_and_again_loses_nothing_and_runs_nothing_
         twice.is_empty(),
         "the workers never stopped, yet these ran again: {twice:?}"
     );
-    println!(
-        "coordinator: {} kills, {} tasks acknowledged, {} recorded, 0 lost, 0 twice",
+    cluster.end().await;
+    format!(
+        "coordinator on {store}: {} kills, {} tasks acknowledged, {} recorded, 0 lost, 0 twice",
         kills(),
         acknowledged.len(),
         all.len()
-    );
-    cluster.end().await;
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

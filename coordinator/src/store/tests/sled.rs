@@ -47,7 +47,7 @@ fn a_file_of_another_engine_is_refused_by_name_and_left_alone() {
         "{told}"
     );
     fs::write(&path, b"hello").unwrap();
-    assert!(refusal(&path).contains("holds a file, but"));
+    assert!(refusal(&path).contains("holds a file of something else, but"));
     assert_eq!(fs::read(&path).unwrap(), b"hello");
 }
 
