@@ -19,6 +19,14 @@ impl Settings {
         (!real.is_empty()).then_some(real)
     }
 
+    /// The first host in `communication.nats_url` that its reader was to fill in and has not. Ignored, and worth a word.
+    pub fn nats_placeholder(&self) -> Option<&str> {
+        let given = self.communication.nats_url.as_ref()?.expose();
+        servers(given)
+            .map(host_of)
+            .find(|host| is_placeholder(host))
+    }
+
     fn nats_hosts(&self) -> Option<Vec<String>> {
         let urls = self.nats_urls()?;
         Some(
@@ -112,6 +120,21 @@ mod tests {
             assert_eq!(complaint(url), None, "{url}");
         }
         assert_eq!(Settings::default().nats_host(), None);
+    }
+
+    #[test]
+    fn what_was_not_filled_in_is_named() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.nats_placeholder(), None);
+        let mut named = |url: &str| {
+            settings.communication.nats_url = Some(Secret::new(url));
+            settings.nats_placeholder().map(str::to_owned)
+        };
+        assert_eq!(
+            named("nats://me:secret@100.x.x.x:4222").as_deref(),
+            Some("100.x.x.x")
+        );
+        assert_eq!(named("nats://100.64.0.7:4222"), None);
     }
 
     #[test]

@@ -34,6 +34,12 @@ fn start(args: &Args) -> anyhow::Result<()> {
         store = %settings.storage.path.display(),
         "the coordinator starts"
     );
+    if let Some(host) = settings.nats_placeholder() {
+        tracing::warn!(
+            host,
+            "communication.nats_url holds a placeholder, which is ignored; fill in the address or remove the line"
+        );
+    }
     let runtime = tokio::runtime::Runtime::new().context("the system gives no threads")?;
     runtime.block_on(async {
         let signals = Signals::install().context("cannot listen for signals")?;

@@ -1,23 +1,67 @@
 //! Configuration files as users have them.
 
 use std::fs;
+use std::path::Path;
 
 use openclaw_tests::harness::{
     Cli, Client, Cluster, Http, Process, Sandbox, Settings, checkout, free_port, spec, until,
 };
 use serde_json::json;
 
+/// The file of the guide that people have followed so far, word for word.
+const GUIDE: &str = "\
+storage:
+  type: sqlite
+  path: ./data/cluster.db
+coordinator:
+  host: 0.0.0.0
+  port: 8888
+  heartbeat_timeout: 90
+  heartbeat_check_interval: 30
+worker:
+  max_concurrent_tasks: 5
+  heartbeat_interval: 5
+  skills_dir: ./skills
+  port: 18789
+communication:
+  nats_url: nats://100.x.x.x:4222
+log:
+  level: INFO
+  format: json
+";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_shipped_file_starts_a_cluster_that_finds_itself() {
     let sandbox = Sandbox::new();
     let project = checkout(&sandbox);
+    a_cluster_runs_text_stats(&sandbox, &project).await;
+    assert!(project.join("data/cluster.db").is_dir());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_guides_own_file_starts_a_cluster_as_it_stands() {
+    let sandbox = Sandbox::new();
+    let project = checkout(&sandbox);
+    fs::write(project.join("config/config.yaml"), GUIDE).expect("the guide's file");
+    a_cluster_runs_text_stats(&sandbox, &project).await;
+    let database = fs::read(project.join("data/cluster.db")).expect("a file");
+    assert!(database.starts_with(b"SQLite format 3\0"));
+    let log = fs::read_to_string(project.join("logs/coordinator.log")).expect("a log");
+    let warned = log
+        .lines()
+        .any(|line| line.contains("WARN") && line.contains("100.x.x.x"));
+    assert!(warned, "nothing is said of the placeholder:\n{log}");
+}
+
+/// Starts the programs as the file of the project says, runs a task, and stops them.
+async fn a_cluster_runs_text_stats(sandbox: &Sandbox, project: &Path) {
     let port = free_port();
     // The port alone is not the file's: another cluster may run on this machine.
     let start = |name: &str| {
         let mut command = sandbox.program(name);
         command
             .args(["--config", "config/config.yaml"])
-            .current_dir(&project);
+            .current_dir(project);
         command.env("OPENCLAW__COORDINATOR__PORT", port.to_string());
         Process::start(name, command, &project.join(format!("{name}.console")))
     };
@@ -29,8 +73,8 @@ async fn the_shipped_file_starts_a_cluster_that_finds_itself() {
     })
     .await;
     let mut worker = start("openclaw-worker");
-    let cli = Cli::new(&sandbox)
-        .in_folder(&project)
+    let cli = Cli::new(sandbox)
+        .in_folder(project)
         .env("OPENCLAW__COORDINATOR__PORT", port.to_string());
     until("the worker to be online", async || {
         let answer = cli
