@@ -1,6 +1,10 @@
 //! The skills and recipes that come with the product: they must be found, judged and, where the machine has what they
 //! need, run.
 
+mod csv_summary;
+mod disk_report;
+mod image_thumbnail;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
@@ -39,19 +43,27 @@ fn skill(name: &str) -> Skill {
     one.skill.expect("its manifest is in order")
 }
 
-/// `text-stats` as an executor gets it; `None`, said aloud, on a machine without Python.
-fn text_stats() -> Option<Runnable> {
-    let host = host();
-    if find_python(&host).is_none() {
+/// A skill as this machine judges it.
+fn judged(name: &str) -> Evaluated {
+    evaluate(&found(), &host())
+        .into_iter()
+        .find(|one| one.advert.name == name)
+        .expect("judged")
+}
+
+/// A skill that needs only Python, as an executor gets it; `None`, said aloud, on a machine without Python.
+fn python_skill(name: &str) -> Option<Runnable> {
+    if find_python(&host()).is_none() {
         eprintln!("SKIPPED: no Python 3 on this machine");
         return None;
     }
-    let judged: Evaluated = evaluate(&found(), &host)
-        .into_iter()
-        .find(|one| one.advert.name == "text-stats")
-        .expect("judged");
+    let judged = judged(name);
     assert_eq!(judged.advert.reasons, Vec::<String>::new());
     Some(judged.runnable.expect("eligible"))
+}
+
+fn text_stats() -> Option<Runnable> {
+    python_skill("text-stats")
 }
 
 /// One attempt, by the contract of process skills.
@@ -88,6 +100,7 @@ impl Attempt {
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("OPENCLAW_CLUSTER_PARAMS", dir.path().join("params.json"))
             .env("OPENCLAW_CLUSTER_INPUT_DIR", &input_dir)
+            .env("OPENCLAW_CLUSTER_SKILL_DIR", &skill.dir)
             .env("OPENCLAW_CLUSTER_RESULT", dir.path().join("result.json"))
             .env(
                 "OPENCLAW_CLUSTER_PROGRESS",
@@ -100,8 +113,8 @@ impl Attempt {
 
     fn result(&self) -> Value {
         assert!(self.output.status.success(), "{}", self.complaint());
-        serde_json::from_slice(&fs::read(self.dir.path().join("result.json")).expect("a result"))
-            .expect("JSON")
+        let written = fs::read(self.dir.path().join("result.json"));
+        serde_json::from_slice(written.as_deref().unwrap_or(&self.output.stdout)).expect("JSON")
     }
 
     fn complaint(&self) -> String {
@@ -115,14 +128,44 @@ impl Attempt {
     }
 }
 
+/// Runs a skill's own test and checks what it promises of the result: each key that it names.
+fn own_test(skill: &Runnable) -> Attempt {
+    let test = skill.run.test.clone().expect("a test");
+    let contents: Vec<(String, Vec<u8>)> = test
+        .inputs
+        .iter()
+        .map(|path| {
+            let path = skill.dir.join(path);
+            let name = path.file_name().expect("a name").to_string_lossy();
+            let content = fs::read(&path).expect("the test's input");
+            (name.into_owned(), content)
+        })
+        .collect();
+    let inputs: Vec<_> = contents
+        .iter()
+        .map(|(name, content)| (name.as_str(), content.as_slice()))
+        .collect();
+    let attempt = Attempt::run(skill, &test.parameters.expect("parameters"), &inputs);
+    let result = attempt.result();
+    let promised = test.result.expect("a result");
+    for (key, value) in promised.as_object().expect("an object") {
+        assert_eq!(&result[key], value, "{key} of {result}");
+    }
+    attempt
+}
+
 #[test]
 fn every_shipped_skill_is_in_order() {
     let found = found();
     let names: Vec<_> = found.iter().map(|found| found.name.as_str()).collect();
-    assert!(
-        names.contains(&"text-stats") && names.contains(&"openclaw-cluster"),
-        "{names:?}"
-    );
+    let shipped = [
+        "csv-summary",
+        "disk-report",
+        "image-thumbnail",
+        "openclaw-cluster",
+        "text-stats",
+    ];
+    assert!(shipped.iter().all(|name| names.contains(name)), "{names:?}");
     for one in &found {
         let skill = one
             .skill
@@ -164,28 +207,7 @@ fn text_stats_says_what_it_takes_and_gives() {
 #[test]
 fn text_stats_passes_its_own_test() {
     let Some(runnable) = text_stats() else { return };
-    let test = runnable.run.test.clone().expect("a test");
-    let contents: Vec<(String, Vec<u8>)> = test
-        .inputs
-        .iter()
-        .map(|path| {
-            let name = Path::new(path)
-                .file_name()
-                .expect("a name")
-                .to_string_lossy()
-                .into_owned();
-            (
-                name,
-                fs::read(runnable.dir.join(path)).expect("the test's input"),
-            )
-        })
-        .collect();
-    let inputs: Vec<_> = contents
-        .iter()
-        .map(|(name, content)| (name.as_str(), content.as_slice()))
-        .collect();
-    let attempt = Attempt::run(&runnable, &test.parameters.expect("parameters"), &inputs);
-    assert_eq!(attempt.result(), test.result.expect("a result"));
+    let attempt = own_test(&runnable);
     let progress = fs::read_to_string(attempt.dir.path().join("progress.jsonl")).expect("progress");
     let percents: Vec<u64> = progress
         .lines()
