@@ -4,8 +4,6 @@
 //! Never: decides anything about tasks or nodes, reads a clock, answers anybody before a batch is durable.
 
 mod caught;
-#[cfg(test)]
-mod conformance;
 mod encode;
 mod engine;
 mod error;

@@ -1,5 +1,6 @@
 //! The suite on every engine, and what is particular to each.
 
+mod conformance;
 mod memory;
 mod sled;
 mod sqlite;

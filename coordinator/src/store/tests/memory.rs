@@ -3,11 +3,11 @@
 use openclaw_common::status::TaskStatus;
 use openclaw_core::record::{Loaded, Write};
 
-use super::super::conformance::{Lab, conformance};
 use super::super::error::StoreError;
 use super::super::memory::{Disk, Fault, Memory};
 use super::super::samples::{ended, id, start, state, submit};
 use super::super::traits::{Batch, Store};
+use super::conformance::{Lab, conformance};
 
 impl Lab for Disk {
     type Engine = Memory;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use openclaw_core::record::Write;
 use tempfile::TempDir;
 
-use super::super::conformance::{Lab, conformance};
 use super::super::error::StoreError;
 use super::super::samples::{node, start, submit};
 use super::super::sled::{self, Sled};
 use super::super::traits::Batch;
+use super::conformance::{Lab, conformance};
 
 struct OnDisk(TempDir);
 

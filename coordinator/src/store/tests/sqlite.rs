@@ -6,11 +6,11 @@ use std::path::Path;
 use openclaw_core::record::{Loaded, Write};
 use tempfile::TempDir;
 
-use super::super::conformance::{Lab, conformance};
 use super::super::error::StoreError;
 use super::super::samples::{id, start, submit};
 use super::super::sqlite::{self, Sqlite};
 use super::super::traits::{Batch, Store};
+use super::conformance::{Lab, conformance};
 
 struct OnDisk(TempDir);
 

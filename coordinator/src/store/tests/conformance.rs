@@ -8,16 +8,16 @@ use openclaw_common::status::TaskStatus;
 use openclaw_core::record::{Loaded, Write};
 use prost::Message;
 
-use super::encode::{CHUNK_BYTES, INLINE_BYTES};
-use super::engine::{Change, Engine, Ops, Span, View};
-use super::error::StoreError;
-use super::load::everything;
-use super::record::{convert, envelope, key};
-use super::rows::RowStore;
-use super::samples::{
+use super::super::encode::{CHUNK_BYTES, INLINE_BYTES};
+use super::super::engine::{Change, Engine, Ops, Span, View};
+use super::super::error::StoreError;
+use super::super::load::everything;
+use super::super::record::{convert, envelope, key};
+use super::super::rows::RowStore;
+use super::super::samples::{
     ended, full_final, full_state, full_submit, id, node, offer, start, start_at, state, submit,
 };
-use super::traits::{Batch, Reader, ScanQuery, Store};
+use super::super::traits::{Batch, Reader, ScanQuery, Store};
 
 /// An engine and a place of its own for one test.
 pub(super) trait Lab {
@@ -491,8 +491,8 @@ fn torn<E: Engine>(run: &mut Run<E>) {
     let commit = run.store.committed().unwrap() + 1;
     let mut large = submit(50);
     large.task.spec = vec![5; 100_000].into();
-    let mut scattered = super::encode::Scattered::default();
-    let mut encoder = super::encode::Encoder::new(commit, &mut scattered);
+    let mut scattered = super::super::encode::Scattered::default();
+    let mut encoder = super::super::encode::Encoder::new(commit, &mut scattered);
     encoder.write(&Write::Submit(Box::new(large)));
     for write in finals([1], TaskStatus::Failed)
         .iter()
@@ -500,7 +500,7 @@ fn torn<E: Engine>(run: &mut Run<E>) {
     {
         encoder.write(write);
     }
-    let mut ops = encoder.finish(super::record::wire::Mark { last_task_seq: 50 });
+    let mut ops = encoder.finish(super::super::record::wire::Mark { last_task_seq: 50 });
     ops.changes.clear();
     ops.commit = commit - 1;
     run.store.engine.apply(ops).unwrap();
@@ -590,7 +590,7 @@ pub(super) fn a_newer_schema_is_refused<L: Lab>() {
     let lab = L::new();
     let mut run = Run::of(&lab);
     let at = key::META_SCHEMA.to_vec();
-    let newer = super::record::wire::Number { value: 2 }.encode_to_vec();
+    let newer = super::super::record::wire::Number { value: 2 }.encode_to_vec();
     let value = envelope::seal(&at, 1, false, 8, |to| to.extend_from_slice(&newer));
     put(&mut run, at, value);
     drop(run);
@@ -663,11 +663,11 @@ macro_rules! conformance {
     ($lab:ty; $($claim:ident),+ $(,)?) => {
         $(#[test]
         fn $claim() {
-            $crate::store::conformance::$claim::<$lab>();
+            $crate::store::tests::conformance::$claim::<$lab>();
         })+
     };
     ($lab:ty) => {
-        $crate::store::conformance::conformance!($lab;
+        $crate::store::tests::conformance::conformance!($lab;
             what_was_committed_is_found_again,
             every_field_comes_back,
             the_epoch_rises_and_the_cluster_stays,
