@@ -157,9 +157,12 @@ async fn directories_are_used_again_without_a_trace_of_the_attempt_before() {
 #[tokio::test]
 async fn a_kill_that_is_not_confirmed_in_time_is_told_and_the_end_follows() {
     let rig = Rig::with(|settings| settings.wedge_after = Duration::ZERO);
-    // The first look finds the stray, the second finds it gone.
+    // The first look finds the stray, the second finds it gone. It must have left the group by then: in it, it would die
+    // with the group, before any look.
     let ran = rig
-        .run_shell("setsid sleep 600 > /dev/null 2>&1 & echo $!")
+        .run_shell(
+            "setsid sh -c '> away; exec sleep 600' > /dev/null 2>&1 & while [ ! -e away ]; do :; done",
+        )
         .await;
     let lease = LeaseId {
         epoch: 7,
