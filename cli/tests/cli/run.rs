@@ -1,7 +1,5 @@
 //! `run` to every end it can have.
 
-use std::time::Duration;
-
 use openclaw_proto::v1;
 use openclaw_proto::v1::TaskStatus::{Pending, Running, Scheduled};
 use serde_json::json;
@@ -226,13 +224,7 @@ async fn a_coordinator_that_restarts_under_a_run_loses_nothing() {
     let home = fake.home();
     let child = home.command(&["run", "echo"]).spawn().unwrap();
     fake.called(|call| matches!(call, Call::Run(_))).await;
-    // The file of `last` appears when the acceptance has arrived.
-    let last = home
-        .path()
-        .join(format!("home/last/localhost_{}", fake.addr.port()));
-    while !last.exists() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    fake.acceptance_reached(&home).await;
     let (addr, script) = fake.kill().await;
     let _again = Fake::start_at(addr, script).await;
     let ran = finish(child).await;
@@ -279,12 +271,7 @@ async fn ctrl_c_stops_watching_and_never_the_work() {
     let home = fake.home();
     let child = home.command(&["run", "echo"]).spawn().unwrap();
     fake.called(|call| matches!(call, Call::Run(_))).await;
-    let last = home
-        .path()
-        .join(format!("home/last/localhost_{}", fake.addr.port()));
-    while !last.exists() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    fake.acceptance_reached(&home).await;
     let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
     kill_process(pid, Signal::INT).unwrap();
     let ran = finish(child).await;

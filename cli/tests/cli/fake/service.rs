@@ -32,6 +32,11 @@ struct Service {
     group: TaskGroup,
 }
 
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(5);
+/// How long it may take to come true.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 impl Fake {
     pub(crate) async fn start(script: Script) -> Self {
         Self::start_at("127.0.0.1:0".parse().unwrap(), Arc::new(script)).await
@@ -39,12 +44,17 @@ impl Fake {
 
     /// Starts on a given port; waits until a former holder has let go of it.
     pub(crate) async fn start_at(addr: SocketAddr, script: Arc<Script>) -> Self {
-        let listener = loop {
-            match TcpListener::bind(addr).await {
-                Ok(listener) => break listener,
-                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        let bound = async {
+            loop {
+                match TcpListener::bind(addr).await {
+                    Ok(listener) => break listener,
+                    Err(_) => tokio::time::sleep(LOOK).await,
+                }
             }
         };
+        let listener = tokio::time::timeout(PATIENCE, bound)
+            .await
+            .expect("the port is given back in time");
         let addr = listener.local_addr().unwrap();
         let group = TaskGroup::new();
         let service = Service {
@@ -76,12 +86,26 @@ impl Fake {
     pub(crate) async fn called(&self, wanted: impl Fn(&Call) -> bool) {
         let waiting = async {
             while !self.script.calls().iter().any(&wanted) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                tokio::time::sleep(LOOK).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), waiting)
+        tokio::time::timeout(PATIENCE, waiting)
             .await
             .expect("the call is made in time");
+    }
+
+    /// Waits until the command has heard that its task was accepted: it then notes it as the last one.
+    pub(crate) async fn acceptance_reached(&self, home: &crate::program::Home) {
+        let file = format!("home/last/localhost_{}", self.addr.port());
+        let last = home.path().join(file);
+        let waiting = async {
+            while !last.exists() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting)
+            .await
+            .expect("the acceptance arrives in time");
     }
 }
 
